@@ -1,0 +1,241 @@
+//! OIDC Core §3.1.2.2, RFC 7636 §4.4.1, RFC 9700 §2.1.1: one ordered list of checks on a request whose reply address is known.
+
+use std::collections::BTreeSet;
+
+use crypto::{Algorithm, Audience, Expect, Expired, Unverified};
+use serde::Deserialize;
+
+use super::{Addressed, Checked, Demands, Param, RedirectError};
+use crate::client::{Pkce, ResponseMode, ResponseType};
+use crate::ids::Subject;
+use crate::pkce::Challenge;
+use crate::prompt::{self, Prompt, PromptError};
+use crate::refusal::{ErrorCode, Why};
+use crate::scope::{ScopeError, ScopeSet, StandardScope};
+use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
+
+/// Code, reason and description of one failed check.
+type Fault = (ErrorCode, Why, &'static str);
+
+impl<'c> Addressed<'c> {
+    /// Judges everything that needs no person.
+    ///
+    /// # Errors
+    /// The first check that fails; the error goes to the client.
+    pub fn check(self, now: Time) -> Result<Checked<'c>, RedirectError> {
+        match self.demands(now) {
+            Ok(demands) => {
+                let Self { received, realm, client, to } = self;
+                Ok(Checked { received, realm, client, to, demands })
+            }
+            Err((code, why, description)) => Err(self.to.refuse(code, why, description)),
+        }
+    }
+
+    fn demands(&self, now: Time) -> Result<Demands, Fault> {
+        self.parameters_once()?;
+        self.no_request_object()?;
+        self.response_mode()?;
+        let response_type = self.response_type()?;
+        let prompts = self.prompts()?;
+        let scope = self.scope()?;
+        let challenge = self.challenge()?;
+        let max_age_seconds = self.max_age()?;
+        let hint = self.hint(now)?;
+        if self.param(Param::Resource).is_some() || self.received.params.spoiled(Param::Resource) {
+            return Err((
+                ErrorCode::InvalidTarget,
+                Why::ResourceUnknown,
+                "`resource` names no API that this application may call",
+            ));
+        }
+        let nonce = self.param(Param::Nonce).map(str::to_owned);
+        Ok(Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint })
+    }
+
+    fn param(&self, param: Param) -> Option<&str> {
+        self.received.params.get(param)
+    }
+
+    fn parameters_once(&self) -> Result<(), Fault> {
+        if self.received.params.duplicate().is_some() {
+            return Err((
+                ErrorCode::InvalidRequest,
+                Why::DuplicateParameter,
+                "a parameter must not be sent more than once",
+            ));
+        }
+        if self.received.params.too_long().is_some() {
+            return Err((
+                ErrorCode::InvalidRequest,
+                Why::ParameterTooLong,
+                "a parameter is longer than this server accepts",
+            ));
+        }
+        Ok(())
+    }
+
+    fn no_request_object(&self) -> Result<(), Fault> {
+        for (param, code, why, description) in [
+            (
+                Param::Request,
+                ErrorCode::RequestNotSupported,
+                Why::RequestObject,
+                "`request` is not supported: send plain parameters",
+            ),
+            (
+                Param::RequestUri,
+                ErrorCode::RequestUriNotSupported,
+                Why::RequestObject,
+                "`request_uri` is not supported: send plain parameters",
+            ),
+            (
+                Param::Registration,
+                ErrorCode::RegistrationNotSupported,
+                Why::RegistrationParameter,
+                "`registration` is not supported: applications are declared as OidcApplication objects",
+            ),
+        ] {
+            if self.received.params.sent(param) {
+                return Err((code, why, description));
+            }
+        }
+        Ok(())
+    }
+
+    fn response_mode(&self) -> Result<(), Fault> {
+        match self.param(Param::ResponseMode) {
+            Some(mode) if ResponseMode::from_wire(mode).is_none() => Err((
+                ErrorCode::InvalidRequest,
+                Why::ResponseModeUnknown,
+                "`response_mode` must be one of query, fragment, form_post",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn response_type(&self) -> Result<ResponseType, Fault> {
+        let sent = self.param(Param::ResponseType).ok_or((
+            ErrorCode::InvalidRequest,
+            Why::ParameterMissing,
+            "the request carries no `response_type`",
+        ))?;
+        let sorted: BTreeSet<&str> = sent.split(' ').filter(|word| !word.is_empty()).collect();
+        let normal = sorted.into_iter().collect::<Vec<_>>().join(" ");
+        let response_type = ResponseType::from_wire(&normal).ok_or((
+            ErrorCode::UnsupportedResponseType,
+            Why::ResponseTypeUnknown,
+            "this `response_type` is not supported here",
+        ))?;
+        if self.client.response_types.contains(&response_type) {
+            Ok(response_type)
+        } else {
+            Err((
+                ErrorCode::UnauthorizedClient,
+                Why::ResponseTypeNotAllowed,
+                "this `response_type` is not among the application's spec.responseTypes",
+            ))
+        }
+    }
+
+    fn prompts(&self) -> Result<BTreeSet<Prompt>, Fault> {
+        prompt::parse(self.param(Param::Prompt).unwrap_or_default()).map_err(|error| {
+            let description = match error {
+                PromptError::Unknown => "`prompt` holds a value other than none, login, consent and select_account",
+                PromptError::NoneWithOthers => "`prompt` value none must be used alone",
+            };
+            (ErrorCode::InvalidRequest, Why::PromptInvalid, description)
+        })
+    }
+
+    /// What this server does not know is ignored (OIDC Core §3.1.2.1); what it knows and the client may not have is refused.
+    fn scope(&self) -> Result<ScopeSet, Fault> {
+        let asked = ScopeSet::parse(self.param(Param::Scope).unwrap_or_default()).map_err(|error| {
+            let description = match error {
+                ScopeError::Grammar => "`scope` must be scope names separated by single spaces",
+                ScopeError::TooLong => "`scope` is too long",
+            };
+            (ErrorCode::InvalidScope, Why::ScopeMalformed, description)
+        })?;
+        let known = asked.filter(|token| {
+            StandardScope::from_token(token.as_str()).is_some()
+                || self.client.scopes.iter().any(|allowed| allowed == token)
+        });
+        if known.is_empty() {
+            return Err((
+                ErrorCode::InvalidScope,
+                Why::ScopeMissing,
+                "`scope` names nothing that is known here; send at least openid",
+            ));
+        }
+        if known.is_subset(&self.client.scopes) {
+            Ok(known)
+        } else {
+            Err((
+                ErrorCode::InvalidScope,
+                Why::ScopeNotAllowed,
+                "a scope that was asked for is not among the application's spec.scopes",
+            ))
+        }
+    }
+
+    fn challenge(&self) -> Result<Option<Challenge>, Fault> {
+        let fault = |why, description| (ErrorCode::InvalidRequest, why, description);
+        let method = self.param(Param::CodeChallengeMethod);
+        let Some(challenge) = self.param(Param::CodeChallenge) else {
+            if method.is_some() {
+                return Err(fault(Why::PkceMissing, "`code_challenge_method` was sent without `code_challenge`"));
+            }
+            return match (self.client.pkce, self.client.is_public()) {
+                (Pkce::Optional, false) => Ok(None),
+                (Pkce::Required, _) | (_, true) => Err(fault(
+                    Why::PkceMissing,
+                    "this application must use PKCE: send `code_challenge` and `code_challenge_method=S256`",
+                )),
+            };
+        };
+        if method != Some("S256") {
+            return Err(fault(Why::PkceMethod, "`code_challenge_method` must be S256"));
+        }
+        Challenge::parse(challenge)
+            .map(Some)
+            .ok_or(fault(Why::PkceMalformed, "`code_challenge` must be the base64url form of a SHA-256, 43 characters"))
+    }
+
+    fn max_age(&self) -> Result<Option<i64>, Fault> {
+        let Some(text) = self.param(Param::MaxAge) else { return Ok(self.client.default_max_age_seconds) };
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = if digits { text.parse().ok() } else { None };
+        seconds.map(Some).ok_or((
+            ErrorCode::InvalidRequest,
+            Why::MaxAgeMalformed,
+            "`max_age` must be a whole number of seconds, 0 or more",
+        ))
+    }
+
+    /// OIDC Core §3.1.2.1: a hint must be an id_token of this issuer for this client; an expired one will do.
+    fn hint(&self, now: Time) -> Result<Option<Subject>, Fault> {
+        #[derive(Deserialize)]
+        struct Hint {
+            sub: String,
+        }
+        let Some(text) = self.param(Param::IdTokenHint) else { return Ok(None) };
+        let expect = Expect {
+            typ: &["JWT"],
+            algorithms: &Algorithm::ASYMMETRIC,
+            issuer: self.realm.issuer.as_str(),
+            audience: Audience::AnyOf(&[self.client.id.as_str()]),
+            now: now.secs(),
+            leeway: CLOCK_TOLERANCE_SECONDS,
+            expired: Expired::Accept,
+        };
+        let verified = Unverified::parse(text).and_then(|token| token.verify::<Hint>(&self.realm.keys, &expect));
+        verified.map(|hint| Some(Subject::new(hint.into_claims().sub))).map_err(|_| {
+            (
+                ErrorCode::InvalidRequest,
+                Why::HintInvalid,
+                "`id_token_hint` is not an id_token that this issuer made for this application",
+            )
+        })
+    }
+}

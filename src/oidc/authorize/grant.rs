@@ -1,0 +1,157 @@
+//! OIDC Core §3.1.2.4, RFC 8252 §8.6: what the person agrees to share, and the code that follows from it.
+
+use super::identify::{Identified, Login, Pause};
+use super::{Demands, Received, Reply, ReplyTo};
+use crate::catalog::Realm;
+use crate::client::{Client, ConsentMode, ResponseType};
+use crate::ids::CodeId;
+use crate::opaque::Opaque;
+use crate::prompt::Prompt;
+use crate::records::{Authorization, CodeRecord, ConsentRecord};
+use crate::refusal::{ErrorCode, Why};
+use crate::scope::ScopeSet;
+use crate::time::Time;
+use crate::uri::RedirectKind;
+
+/// What the person pressed on the consent page of this request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Allow,
+    /// No.
+    Deny,
+}
+
+/// A consent page to be shown.
+#[derive(Debug)]
+pub struct ConsentAsk<'c> {
+    /// The client.
+    pub client: &'c Client,
+    /// The person: the answer counts for them alone.
+    pub login: Login<'c>,
+    /// What is asked for.
+    pub scope: ScopeSet,
+    /// What to seal into the page's handle.
+    pub received: Received,
+    /// The source that the page's `form-action` must allow.
+    pub form_action: String,
+}
+
+/// A request that nothing stands in the way of.
+#[derive(Debug)]
+pub struct Granted<'c> {
+    realm: &'c Realm,
+    client: &'c Client,
+    to: ReplyTo,
+    demands: Demands,
+    login: Login<'c>,
+    agreed_now: bool,
+}
+
+/// What a granted request leads to.
+#[derive(Debug)]
+pub struct Issued {
+    /// To be kept before anything is sent.
+    pub code: CodeRecord,
+    /// To be kept before anything is sent, where the person has just agreed.
+    pub consent: Option<ConsentRecord>,
+    /// To be sent.
+    pub reply: Reply,
+}
+
+impl<'c> Identified<'c> {
+    /// Judges consent: `remembered` is what this person agreed to before, `decision` what they pressed just now.
+    ///
+    /// # Errors
+    /// A consent page, or a refusal.
+    pub fn grant(self, remembered: Option<&ScopeSet>, decision: Option<Decision>) -> Result<Granted<'c>, Pause<'c>> {
+        let Self { received, realm, client, to, demands, login } = self;
+        let agreed_now = match decision {
+            Some(Decision::Deny) => {
+                return Err(Pause::Refuse(to.refuse(
+                    ErrorCode::AccessDenied,
+                    Why::ConsentDenied,
+                    "the person refused to share what was asked for",
+                )));
+            }
+            Some(Decision::Allow) => true,
+            None => {
+                if must_ask(client, &demands, &to.redirect_uri, remembered) {
+                    if demands.prompts.contains(&Prompt::None) {
+                        return Err(Pause::Refuse(to.refuse(
+                            ErrorCode::ConsentRequired,
+                            Why::ConsentNeeded,
+                            "the person has not agreed to this yet",
+                        )));
+                    }
+                    let form_action = to.form_action().to_owned();
+                    return Err(Pause::Consent(ConsentAsk {
+                        client,
+                        login,
+                        scope: demands.scope,
+                        received,
+                        form_action,
+                    }));
+                }
+                false
+            }
+        };
+        Ok(Granted { realm, client, to, demands, login, agreed_now })
+    }
+}
+
+fn must_ask(client: &Client, demands: &Demands, redirect_uri: &str, remembered: Option<&ScopeSet>) -> bool {
+    // Any application on the device can claim a private-use scheme, so that every request needs the person's eye.
+    let spoofable = client.registered(redirect_uri).is_none_or(|uri| uri.kind() == RedirectKind::PrivateUse);
+    if spoofable || demands.prompts.contains(&Prompt::Consent) {
+        return true;
+    }
+    match client.consent {
+        ConsentMode::Skip => false,
+        ConsentMode::Required => !remembered.is_some_and(|agreed| demands.scope.is_subset(agreed)),
+    }
+}
+
+impl Granted<'_> {
+    /// Makes the code. `code` is fresh: a time-ordered row and 32 random bytes.
+    pub fn issue(self, code: &Opaque, now: Time) -> Issued {
+        let Self { realm, client, to, demands, login, agreed_now } = self;
+        let Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint: _ } = demands;
+        let issuer = realm.issuer.as_str().to_owned();
+        let consent = agreed_now.then(|| ConsentRecord {
+            issuer: issuer.clone(),
+            user_uid: login.account.uid.clone(),
+            application_uid: client.uid.clone(),
+            client: client.id.clone(),
+            scope: scope.clone(),
+            granted_at: now,
+        });
+        let redirect_uri = to.redirect_uri.clone();
+        let fields = match response_type {
+            ResponseType::Code => vec![("code", code.text().expose().clone())],
+        };
+        let record = CodeRecord {
+            id: CodeId::new(code.row()),
+            proof: code.hash(),
+            redirect_uri,
+            challenge,
+            authorization: Authorization {
+                issuer,
+                client: client.id.clone(),
+                application_uid: client.uid.clone(),
+                subject: login.account.subject.clone(),
+                user_uid: login.account.uid.clone(),
+                scope,
+                nonce,
+                auth_time: login.session.auth_time,
+                auth_time_requested: client.require_auth_time
+                    || max_age_seconds.is_some()
+                    || prompts.contains(&Prompt::Login),
+                amr: login.session.amr.clone(),
+                session: login.session.id,
+            },
+            expires_at: now.plus_secs(realm.settings.code_seconds),
+        };
+        Issued { code: record, consent, reply: to.reply(fields) }
+    }
+}

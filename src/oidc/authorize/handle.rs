@@ -1,0 +1,192 @@
+//! A request that waits for a person: sealed, carried by the browser, and of no use in another browser. Nothing is
+//! written for it, so that a flood of anonymous requests leaves no trace in any store.
+
+use crypto::{Purpose, Secret, ServerKeys, b64, hash};
+use serde::{Deserialize, Serialize};
+
+use super::Received;
+use crate::ids::{SessionId, Uid};
+use crate::time::Time;
+
+/// Seconds for which a page may be left open.
+pub(super) const HANDLE_LIFETIME_SECONDS: i64 = 3600;
+
+/// Seconds for a browser to follow a redirect.
+const POSTED_LIFETIME_SECONDS: i64 = 120;
+
+/// Bytes of a sealed handle's text at the most.
+const MAX_TEXT: usize = 96 * 1024;
+
+/// What a sealed request waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// A login form.
+    #[serde(rename = "l")]
+    Login,
+    /// An account chooser.
+    #[serde(rename = "s")]
+    SelectAccount,
+    /// To be taken up again by a GET, so that the browser sends its session cookie.
+    #[serde(rename = "r")]
+    Resume {
+        /// Whether the person has confirmed the account.
+        chosen: bool,
+    },
+    /// A cross-site POST, to be taken up by a GET so that the browser sends its cookies. It is as much as a link that
+    /// anybody could have written, so it is bound to no browser, lives for two minutes and counts from its return.
+    #[serde(rename = "p")]
+    Posted,
+    /// A consent form, shown to one person in one session.
+    #[serde(rename = "c")]
+    Consent {
+        /// Their `OidcUser`.
+        user_uid: Uid,
+        /// Their session.
+        session: SessionId,
+    },
+}
+
+/// The hash of the random value in a browser's binding cookie.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Binding([u8; 32]);
+
+/// A waiting request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Handle {
+    /// The request.
+    #[serde(rename = "q")]
+    pub received: Received,
+    /// What it waits for.
+    #[serde(rename = "s")]
+    pub stage: Stage,
+    #[serde(rename = "b")]
+    binding: Binding,
+    #[serde(rename = "e")]
+    expires_at: Time,
+}
+
+/// Why a handle is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandleError {
+    /// Not sealed by this server for this issuer and purpose.
+    #[error("this page was not made by this server, or is too old to be read")]
+    Unreadable,
+    /// Left open for too long.
+    #[error("this page has been open for too long")]
+    Expired,
+    /// Made for another browser.
+    #[error("this page was opened in another browser, or cookies are blocked")]
+    OtherBrowser,
+}
+
+/// What a handle is expected to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Form,
+    Resume,
+    Consent,
+}
+
+impl Kind {
+    fn purpose(self) -> Purpose {
+        match self {
+            Self::Form => Purpose::LoginHandle,
+            Self::Resume => Purpose::ResumeHandle,
+            Self::Consent => Purpose::ConsentHandle,
+        }
+    }
+}
+
+impl Binding {
+    /// From the value in the cookie.
+    pub fn of(cookie: &Secret<[u8; 32]>) -> Self {
+        Self(hash::sha256(cookie.expose()))
+    }
+}
+
+impl Stage {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Login | Self::SelectAccount => Kind::Form,
+            Self::Resume { .. } | Self::Posted => Kind::Resume,
+            Self::Consent { .. } => Kind::Consent,
+        }
+    }
+}
+
+impl Handle {
+    /// A request that begins to wait now, in the browser with this binding. It keeps the end of an earlier wait.
+    pub fn new(received: Received, stage: Stage, binding: Binding) -> Self {
+        let lifetime = if stage == Stage::Posted { POSTED_LIFETIME_SECONDS } else { HANDLE_LIFETIME_SECONDS };
+        let expires_at = received.at().plus_secs(lifetime);
+        Self { received, stage, binding, expires_at }
+    }
+
+    /// Seals the handle; each kind of stage under a key of its own.
+    pub fn seal(&self, keys: &ServerKeys, issuer: &str) -> String {
+        // Maps and strings always serialise; the empty text would open to nothing.
+        let plain = serde_json::to_vec(self).unwrap_or_default();
+        b64::encode(&keys.seal(self.stage.kind().purpose(), &[issuer.as_bytes()], &plain))
+    }
+
+    /// Opens what a login form or an account chooser sent back.
+    pub fn open_form(
+        keys: &ServerKeys,
+        issuer: &str,
+        text: &str,
+        binding: &Binding,
+        now: Time,
+    ) -> Result<Self, HandleError> {
+        Self::open(Kind::Form, keys, issuer, text, binding, now)
+    }
+
+    /// Opens what a `resume` parameter carries.
+    pub fn open_resume(
+        keys: &ServerKeys,
+        issuer: &str,
+        text: &str,
+        binding: &Binding,
+        now: Time,
+    ) -> Result<Self, HandleError> {
+        Self::open(Kind::Resume, keys, issuer, text, binding, now)
+    }
+
+    /// Opens what a consent form sent back.
+    pub fn open_consent(
+        keys: &ServerKeys,
+        issuer: &str,
+        text: &str,
+        binding: &Binding,
+        now: Time,
+    ) -> Result<Self, HandleError> {
+        Self::open(Kind::Consent, keys, issuer, text, binding, now)
+    }
+
+    fn open(
+        kind: Kind,
+        keys: &ServerKeys,
+        issuer: &str,
+        text: &str,
+        binding: &Binding,
+        now: Time,
+    ) -> Result<Self, HandleError> {
+        if text.len() > MAX_TEXT {
+            return Err(HandleError::Unreadable);
+        }
+        let sealed = b64::decode(text).ok_or(HandleError::Unreadable)?;
+        let plain = keys.open(kind.purpose(), &[issuer.as_bytes()], &sealed).map_err(|_| HandleError::Unreadable)?;
+        let mut handle: Self = serde_json::from_slice(plain.expose()).map_err(|_| HandleError::Unreadable)?;
+        if handle.expires_at <= now {
+            return Err(HandleError::Expired);
+        }
+        if handle.stage == Stage::Posted && kind == Kind::Resume {
+            handle.received.at = now;
+            return Ok(handle);
+        }
+        if handle.stage.kind() != kind || !crypto::constant_time_eq(&handle.binding.0, &binding.0) {
+            return Err(HandleError::OtherBrowser);
+        }
+        Ok(handle)
+    }
+}

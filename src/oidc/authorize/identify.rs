@@ -1,0 +1,125 @@
+//! OIDC Core §3.1.2.3: who the person is, and whether that was proved recently enough for this request.
+
+use super::{Checked, ConsentAsk, Demands, Received, RedirectError, ReplyTo};
+use crate::account::Account;
+use crate::catalog::Realm;
+use crate::client::Client;
+use crate::prompt::Prompt;
+use crate::records::SessionRecord;
+use crate::refusal::{ErrorCode, Why};
+use crate::time::Time;
+
+/// A live session and the person in it; the caller has judged cookie, times and account.
+#[derive(Clone, Copy, Debug)]
+pub struct Login<'c> {
+    /// The session.
+    pub session: &'c SessionRecord,
+    /// The person.
+    pub account: &'c Account,
+}
+
+/// A request by a person who is known well enough.
+#[derive(Debug)]
+pub struct Identified<'c> {
+    pub(super) received: Received,
+    pub(super) realm: &'c Realm,
+    pub(super) client: &'c Client,
+    pub(super) to: ReplyTo,
+    pub(super) demands: Demands,
+    pub(super) login: Login<'c>,
+}
+
+/// Why a request does not go on at once.
+#[derive(Debug)]
+pub enum Pause<'c> {
+    /// The person has to log in.
+    Login(Waiting<'c>),
+    /// The person has to say which account they mean.
+    SelectAccount(Waiting<'c>),
+    /// The person has to agree.
+    Consent(ConsentAsk<'c>),
+    /// The request ends here; the client is told.
+    Refuse(RedirectError),
+}
+
+/// A request that waits for a person.
+#[derive(Debug)]
+pub struct Waiting<'c> {
+    /// The client, for the page.
+    pub client: &'c Client,
+    /// What to seal into the page's handle.
+    pub received: Received,
+    /// The source that the page's `form-action` must allow.
+    pub form_action: String,
+    /// `login_hint`, to be put into the form.
+    pub login_hint: Option<String>,
+}
+
+impl<'c> Checked<'c> {
+    /// Judges the session against `prompt`, `max_age`, `id_token_hint` and the application's user access. `chosen` says
+    /// that the person has confirmed the account on a page of this very request.
+    ///
+    /// # Errors
+    /// A pause, or the refusal that `prompt=none` turns it into.
+    pub fn identify(self, login: Option<Login<'c>>, now: Time, chosen: bool) -> Result<Identified<'c>, Pause<'c>> {
+        let Some(login) = login else {
+            return Err(self.pause(Pause::Login, ErrorCode::LoginRequired, Why::LoginNeeded, "nobody is logged in"));
+        };
+        // A login after the request arrived answers whatever the request demanded of one.
+        let fresh = login.session.auth_time >= self.received.at;
+        let prompts = &self.demands.prompts;
+        if prompts.contains(&Prompt::SelectAccount) && !chosen && !fresh {
+            return Err(self.pause(
+                Pause::SelectAccount,
+                ErrorCode::AccountSelectionRequired,
+                Why::SelectionNeeded,
+                "an account has to be chosen",
+            ));
+        }
+        let age = now.secs().saturating_sub(login.session.auth_time.secs());
+        let too_old = self.demands.max_age_seconds.is_some_and(|max| max == 0 || age > max);
+        if !fresh && (prompts.contains(&Prompt::Login) || too_old) {
+            return Err(self.pause(
+                Pause::Login,
+                ErrorCode::LoginRequired,
+                Why::LoginNeeded,
+                "the last login is older than this request allows",
+            ));
+        }
+        if self.demands.hint.as_ref().is_some_and(|hint| *hint != login.account.subject) {
+            let description = "another account is logged in than `id_token_hint` names";
+            if fresh {
+                return Err(Pause::Refuse(self.to.refuse(ErrorCode::LoginRequired, Why::LoginNeeded, description)));
+            }
+            return Err(self.pause(Pause::Login, ErrorCode::LoginRequired, Why::LoginNeeded, description));
+        }
+        let Self { received, realm, client, to, demands } = self;
+        if !client.user_access.permits(&login.account.groups) {
+            return Err(Pause::Refuse(to.refuse(
+                ErrorCode::AccessDenied,
+                Why::NotPermitted,
+                "this account may not use this application",
+            )));
+        }
+        Ok(Identified { received, realm, client, to, demands, login })
+    }
+
+    fn pause(
+        self,
+        page: impl FnOnce(Waiting<'c>) -> Pause<'c>,
+        code: ErrorCode,
+        why: Why,
+        description: &'static str,
+    ) -> Pause<'c> {
+        if self.demands.prompts.contains(&Prompt::None) {
+            return Pause::Refuse(self.to.refuse(code, why, description));
+        }
+        let login_hint = self.received.params.get(super::Param::LoginHint).map(str::to_owned);
+        page(Waiting {
+            client: self.client,
+            received: self.received,
+            form_action: self.to.form_action().to_owned(),
+            login_hint,
+        })
+    }
+}

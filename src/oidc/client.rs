@@ -1,0 +1,291 @@
+//! RFC 6749 §2: a client as the compile step left it. What cannot be together cannot be written down here.
+
+use std::collections::BTreeSet;
+
+use crypto::{Algorithm, SecretVerifier};
+use serde::{Deserialize, Serialize};
+
+use crate::claims::ExtraClaim;
+use crate::ids::{ClientId, GroupName, Uid};
+use crate::scope::ScopeSet;
+use crate::uri::RedirectUri;
+
+/// A closed list of wire values: the enum, its text, and the list that discovery announces come from one place.
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $wire:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $wire)] $variant),* }
+
+        impl $name {
+            /// All that this server speaks, in the order in which discovery lists them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The text on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $wire),* }
+            }
+
+            /// Reads the text on the wire.
+            pub fn from_wire(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.as_str() == text)
+            }
+        }
+    };
+}
+
+wire_enum! {
+    /// A grant type of the token endpoint (RFC 6749 §4).
+    GrantType {
+        /// RFC 6749 §4.1.
+        AuthorizationCode = "authorization_code",
+    }
+}
+
+wire_enum! {
+    /// A response type of the authorization endpoint, its members sorted (OAuth 2.0 Multiple Response Types §5).
+    ResponseType {
+        /// RFC 6749 §4.1.1.
+        Code = "code",
+    }
+}
+
+wire_enum! {
+    /// How the authorization response travels (OAuth 2.0 Multiple Response Types §2.1, Form Post §2).
+    ResponseMode {
+        /// In the query of the redirect URI.
+        Query = "query",
+        /// In the fragment of the redirect URI.
+        Fragment = "fragment",
+        /// As a form that the browser posts.
+        FormPost = "form_post",
+    }
+}
+
+wire_enum! {
+    /// How a client proves itself at the token endpoint (OIDC Core §9).
+    ClientAuthMethod {
+        /// HTTP Basic.
+        ClientSecretBasic = "client_secret_basic",
+        /// Form parameters.
+        ClientSecretPost = "client_secret_post",
+        /// A public client names itself.
+        None = "none",
+    }
+}
+
+/// One relying party, as this issuer serves it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The client ID.
+    pub id: ClientId,
+    /// UID of the `OidcApplication`: codes and tokens are bound to it, so that a name used again inherits nothing.
+    pub uid: Uid,
+    /// Namespace of the application, always shown beside its name: a display name alone can pretend.
+    pub namespace: String,
+    /// Name of the application object.
+    pub name: String,
+    /// The name that people see.
+    pub display_name: String,
+    /// Public or confidential.
+    pub authentication: ClientAuthentication,
+    /// Registered redirect URIs, compared exactly.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Web or native.
+    pub application_type: ApplicationType,
+    /// Grants that it may use.
+    pub grant_types: BTreeSet<GrantType>,
+    /// Response types that it may ask for.
+    pub response_types: BTreeSet<ResponseType>,
+    /// Scopes that it may ask for.
+    pub scopes: ScopeSet,
+    /// Whether a request without PKCE is refused.
+    pub pkce: Pkce,
+    /// Whether people are asked.
+    pub consent: ConsentMode,
+    /// Who may log in.
+    pub user_access: UserAccess,
+    /// Which groups it sees.
+    pub groups_claim: GroupsClaim,
+    /// Claims that it adds.
+    pub extra_claims: Vec<ExtraClaim>,
+    /// Its id_tokens.
+    pub id_token: IdTokenSettings,
+    /// Its access tokens.
+    pub access_token: AccessTokenSettings,
+    /// `max_age` where a request names none, seconds.
+    pub default_max_age_seconds: Option<i64>,
+    /// `auth_time` in every id_token.
+    pub require_auth_time: bool,
+    /// Privacy policy, shown as a link on the consent page.
+    pub policy_uri: Option<String>,
+    /// Terms of service, shown as a link on the consent page.
+    pub tos_uri: Option<String>,
+}
+
+/// How a client proves that it is itself.
+#[derive(Clone, Debug)]
+pub enum ClientAuthentication {
+    /// It cannot keep a secret: PKCE always, `none` at the token endpoint.
+    Public,
+    /// It shares a secret.
+    Secret {
+        /// Methods that it may use.
+        methods: BTreeSet<ClientAuthMethod>,
+        /// One for each live secret; two while a rotation overlaps.
+        verifiers: Vec<SecretVerifier>,
+    },
+}
+
+/// RFC 8252: where the application runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApplicationType {
+    /// On a server.
+    Web,
+    /// On a person's device: the port of a loopback redirect URI may vary, consent is never skipped for private-use schemes.
+    Native,
+}
+
+/// RFC 7636: whether a request must carry a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pkce {
+    /// Refused without.
+    Required,
+    /// Checked where sent.
+    Optional,
+}
+
+/// Whether people are asked before anything is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsentMode {
+    /// Asked once, and again for what is new.
+    Required,
+    /// Not asked, where policy grants that.
+    Skip,
+}
+
+/// Who may log in to an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserAccess {
+    /// Every enabled user of the provider.
+    AnyUser,
+    /// Members of any of these groups.
+    Groups(BTreeSet<GroupName>),
+}
+
+/// Which groups an application sees under scope `groups`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupsClaim {
+    /// None.
+    None,
+    /// Those named in its user access that the person is in.
+    Matching,
+    /// All of the person's groups.
+    All,
+}
+
+/// Settings of the id_token.
+#[derive(Clone, Debug)]
+pub struct IdTokenSettings {
+    /// Signature algorithm.
+    pub algorithm: Algorithm,
+    /// Lifetime in seconds.
+    pub lifetime_seconds: i64,
+    /// Whether claims asked for by scope stand in it too.
+    pub scope_claims: ScopeClaims,
+    /// What stands for a claim without a value.
+    pub absent_claims: AbsentClaims,
+    /// Where `at_hash` stands.
+    pub at_hash: AtHash,
+}
+
+/// OIDC Core §5.4: where the claims asked for by scope go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeClaims {
+    /// To userinfo only.
+    UserinfoOnly,
+    /// To the id_token as well.
+    IdTokenToo,
+}
+
+/// OIDC Core §5.3.2: what stands for a claim without a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AbsentClaims {
+    /// Nothing.
+    Omit,
+    /// `null`.
+    Null,
+}
+
+/// Where `at_hash` stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtHash {
+    /// In every id_token that comes with an access token.
+    Always,
+    /// Only in those from the authorization endpoint, where OIDC Core §3.2.2.9 requires it.
+    AuthorizationEndpoint,
+}
+
+/// Settings of the access token (RFC 9068).
+#[derive(Clone, Debug)]
+pub struct AccessTokenSettings {
+    /// Signature algorithm.
+    pub algorithm: Algorithm,
+    /// Lifetime in seconds.
+    pub lifetime_seconds: i64,
+    /// `aud` where no resource is asked for.
+    pub default_audience: DefaultAudience,
+    /// `typ`.
+    pub type_header: TypeHeader,
+}
+
+/// `aud` of an access token for no particular resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultAudience {
+    /// The issuer.
+    Issuer,
+    /// The client ID.
+    ClientId,
+}
+
+/// `typ` of an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypeHeader {
+    /// `at+jwt` (RFC 9068 §2.1).
+    AtJwt,
+    /// `JWT`, for resource servers that know no other.
+    Jwt,
+}
+
+impl TypeHeader {
+    /// The text on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AtJwt => "at+jwt",
+            Self::Jwt => "JWT",
+        }
+    }
+}
+
+impl Client {
+    /// The registered redirect URI that a presented one is, if any (RFC 6749 §3.1.2.3).
+    pub fn registered(&self, presented: &str) -> Option<&RedirectUri> {
+        let any_loopback_port = self.application_type == ApplicationType::Native;
+        self.redirect_uris.iter().find(|uri| uri.matches(presented, any_loopback_port))
+    }
+
+    /// Whether it cannot keep a secret.
+    pub fn is_public(&self) -> bool {
+        matches!(self.authentication, ClientAuthentication::Public)
+    }
+}
+
+impl UserAccess {
+    /// Whether a person with these groups may log in.
+    pub fn permits(&self, groups: &BTreeSet<GroupName>) -> bool {
+        match self {
+            Self::AnyUser => true,
+            Self::Groups(named) => !named.is_disjoint(groups),
+        }
+    }
+}

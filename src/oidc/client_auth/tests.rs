@@ -1,0 +1,94 @@
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::*;
+
+fn basic_header(id: &str, secret: &str) -> String {
+    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(secret))))
+}
+
+fn authenticate(header: Option<&str>, pairs: &[(&str, &str)]) -> Result<String, (ErrorCode, Why)> {
+    let realm = realm();
+    let presented = present(header, &mut form(pairs)).map_err(|refusal| (refusal.code, refusal.why))?;
+    let proved = presented.authenticate(&realm, &SERVER_KEYS).map_err(|refusal| (refusal.code, refusal.why))?;
+    Ok(proved.client().id.to_string())
+}
+
+const ID: (&str, &str) = ("client_id", "team-a.notes");
+const SECRET_PAIR: (&str, &str) = ("client_secret", SECRET);
+
+#[test]
+fn each_method() {
+    let header = basic_header("team-a.notes", SECRET);
+    assert_eq!(authenticate(Some(&header), &[]).as_deref(), Ok("team-a.notes"));
+    assert_eq!(authenticate(Some(&header), &[ID]).as_deref(), Ok("team-a.notes"));
+    assert_eq!(authenticate(Some(&header.replacen("Basic", "bAsIc", 1)), &[]).as_deref(), Ok("team-a.notes"));
+    assert_eq!(authenticate(None, &[ID, SECRET_PAIR]).as_deref(), Ok("team-a.notes"));
+    assert_eq!(authenticate(None, &[("client_id", "team-a.cli")]).as_deref(), Ok("team-a.cli"));
+}
+
+#[test]
+fn refusals() {
+    use ErrorCode::{InvalidClient, InvalidRequest};
+    let header = basic_header("team-a.notes", SECRET);
+    let check = |header: Option<&str>, pairs: &[(&str, &str)], code, why| {
+        assert_eq!(authenticate(header, pairs), Err((code, why)), "{header:?} {pairs:?}");
+    };
+    check(None, &[], InvalidClient, Why::ClientAuthenticationMissing);
+    check(None, &[SECRET_PAIR], InvalidClient, Why::ClientAuthenticationMissing);
+    check(None, &[ID], InvalidClient, Why::ClientAuthenticationMissing);
+    check(None, &[ID, ("client_secret", "wrong")], InvalidClient, Why::ClientSecretWrong);
+    check(None, &[("client_id", "team-b.x"), SECRET_PAIR], InvalidClient, Why::ClientUnknown);
+    check(None, &[("client_id", "team-a.cli"), SECRET_PAIR], InvalidClient, Why::ClientAuthenticationMethod);
+    check(None, &[ID, ("client_assertion", "a.b.c")], InvalidClient, Why::ClientAuthenticationMethod);
+    check(Some(&header), &[SECRET_PAIR], InvalidRequest, Why::ClientAuthenticationTwice);
+    check(Some(&header), &[("client_id", "team-a.cli")], InvalidRequest, Why::ClientAuthenticationTwice);
+    check(Some(&basic_header("team-a.notes", "wrong")), &[], InvalidClient, Why::ClientSecretWrong);
+    check(Some(&basic_header("team-a.cli", "x")), &[], InvalidClient, Why::ClientAuthenticationMethod);
+    for malformed in
+        ["Basic", "Basic ", "Basic !!!", "Basic bm9jb2xvbg==", "Bearer abc", "Basic OnNlY3JldA==", "Basic JTp4"]
+    {
+        check(Some(malformed), &[], InvalidClient, Why::ClientAuthenticationMalformed);
+    }
+    check(Some(&format!("Basic {}", "A".repeat(5000))), &[], InvalidClient, Why::ClientAuthenticationMalformed);
+}
+
+#[test]
+fn t_p33_an_unknown_client_and_a_wrong_secret_are_told_the_same() {
+    let told = |id: &str, secret: &str| {
+        let presented = present(None, &mut form(&[("client_id", id), ("client_secret", secret)])).unwrap();
+        let refusal = presented.authenticate(&realm(), &SERVER_KEYS).unwrap_err();
+        (refusal.code, refusal.description)
+    };
+    assert_eq!(told("team-b.x", "wrong"), told("team-a.notes", "wrong"));
+}
+
+#[test]
+fn a_method_that_the_application_left_out_is_refused() {
+    let ClientAuthentication::Secret { verifiers, .. } = client().authentication else {
+        panic!("a confidential client")
+    };
+    let methods = BTreeSet::from([ClientAuthMethod::ClientSecretBasic]);
+    let only_basic = Client { authentication: ClientAuthentication::Secret { methods, verifiers }, ..client() };
+    let realm = realm_of(ISSUER, vec![only_basic], vec![]);
+    let presented = present(None, &mut form(&[ID, SECRET_PAIR])).unwrap();
+    assert_eq!(presented.authenticate(&realm, &SERVER_KEYS).unwrap_err().why, Why::ClientAuthenticationMethod);
+}
+
+proptest! {
+    #[test]
+    fn any_id_and_secret_survive_the_header(id in "\\PC{1,20}", secret in "\\PC{0,40}") {
+        let (read_id, read_secret) = basic(&basic_header(&id, &secret)).unwrap();
+        prop_assert_eq!(read_id, id);
+        prop_assert_eq!(read_secret.expose(), &secret);
+    }
+
+    #[test]
+    fn reading_never_panics(header in "\\PC{0,80}") {
+        let _ = basic(&header).is_some();
+    }
+}

@@ -1,0 +1,88 @@
+//! RFC 8414 and OIDC Discovery §3: the document, derived from the tables. What is not built is not announced.
+
+use crypto::{Algorithm, KeyRing};
+use serde_json::{Value, json};
+
+use crate::claims::StandardClaim;
+use crate::client::{ClientAuthMethod, GrantType, ResponseMode, ResponseType};
+use crate::prompt::Prompt;
+use crate::scope::StandardScope;
+use crate::uri::Issuer;
+
+macro_rules! endpoints {
+    ($($(#[$doc:meta])* $variant:ident = $path:literal;)*) => {
+        /// An endpoint, by its path below the issuer.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Endpoint { $($(#[$doc])* $variant),* }
+
+        impl Endpoint {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The path below the issuer, with a leading slash.
+            pub const fn path(self) -> &'static str {
+                match self { $(Self::$variant => $path),* }
+            }
+        }
+    };
+}
+
+endpoints! {
+    /// OIDC Discovery §4.
+    Discovery = "/.well-known/openid-configuration";
+    /// RFC 7517 §5.
+    Jwks = "/.well-known/jwks.json";
+    /// RFC 6749 §3.1.
+    Authorization = "/auth";
+    /// RFC 6749 §3.2.
+    Token = "/token";
+    /// OIDC Core §5.3.
+    Userinfo = "/me";
+    /// Where the login form is posted.
+    Login = "/interaction/login";
+    /// Where the account chooser is posted.
+    SelectAccount = "/interaction/select-account";
+    /// Where the consent form is posted.
+    Consent = "/interaction/consent";
+    /// The style sheet of the pages.
+    Style = "/interaction/style.css";
+}
+
+/// RFC 8414 §3.1: the prefix at the root of the host, followed by the issuer's path.
+pub const RFC8414_PREFIX: &str = "/.well-known/oauth-authorization-server";
+
+/// The discovery document of an issuer.
+pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
+    let url = |endpoint: Endpoint| issuer.endpoint(endpoint.path());
+    let algorithms: Vec<&str> = keys.algorithms().into_iter().map(Algorithm::as_str).collect();
+    let claims: Vec<&str> = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "at_hash", "sid"]
+        .into_iter()
+        .chain(StandardClaim::ALL.iter().map(|claim| claim.as_str()))
+        .collect();
+    json!({
+        "issuer": issuer.as_str(),
+        "authorization_endpoint": url(Endpoint::Authorization),
+        "token_endpoint": url(Endpoint::Token),
+        "userinfo_endpoint": url(Endpoint::Userinfo),
+        "jwks_uri": url(Endpoint::Jwks),
+        "scopes_supported": wire(StandardScope::ALL, |scope| scope.as_str()),
+        "response_types_supported": wire(ResponseType::ALL, |kind| kind.as_str()),
+        "response_modes_supported": wire(ResponseMode::ALL, |mode| mode.as_str()),
+        "grant_types_supported": wire(GrantType::ALL, |grant| grant.as_str()),
+        "token_endpoint_auth_methods_supported": wire(ClientAuthMethod::ALL, |method| method.as_str()),
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": wire(Prompt::ALL, |prompt| prompt.as_str()),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "claims_supported": claims,
+        "claim_types_supported": ["normal"],
+        "authorization_response_iss_parameter_supported": true,
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+    })
+}
+
+fn wire<T: Copy>(all: &[T], text: impl Fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().copied().map(text).collect()
+}

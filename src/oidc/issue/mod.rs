@@ -1,0 +1,82 @@
+//! RFC 6749 §5.1, OIDC Core §3.1.3.3: from a plan to signed tokens.
+
+use crypto::{Algorithm, SignError};
+use serde::Serialize;
+
+use crate::catalog::Realm;
+use crate::ids::FamilyId;
+use crate::scope::StandardScope;
+use crate::time::Time;
+use crate::token::authorization_code::Plan;
+
+mod access_token;
+mod id_token;
+
+/// A token response. It has no `Debug`: it is nothing but secrets.
+#[derive(Serialize)]
+pub struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+}
+
+impl TokenResponse {
+    /// Whether an id_token is in it.
+    pub fn has_id_token(&self) -> bool {
+        self.id_token.is_some()
+    }
+}
+
+/// Why a granted request could not be answered: always our own fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IssueError {
+    /// No key of the algorithm that the application asks for.
+    #[error("the issuer has no active key for {alg}", alg = _0.as_str())]
+    NoKey(Algorithm),
+    /// The signature failed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+}
+
+/// Signs the tokens of a plan. `random` makes the access token's `jti` unique; it is fresh.
+///
+/// # Errors
+/// No key, or no signature.
+pub fn tokens(plan: &Plan<'_>, realm: &Realm, now: Time, random: [u8; 16]) -> Result<TokenResponse, IssueError> {
+    let access_token = access_token::sign(plan, realm, now, random)?;
+    let scope = &plan.family.authorization.scope;
+    let id_token = match scope.has(StandardScope::OpenId) {
+        true => Some(id_token::sign(plan, realm, now, &access_token)?),
+        false => None,
+    };
+    Ok(TokenResponse {
+        access_token,
+        token_type: "Bearer",
+        expires_in: plan.client.access_token.lifetime_seconds,
+        id_token,
+        scope: scope.to_string(),
+    })
+}
+
+/// The `jti` of a user's access token: `family ‖ 16 random bytes`, so that its family is found without a table.
+pub(crate) fn jti(family: FamilyId, random: [u8; 16]) -> String {
+    let mut bytes = [0; 32];
+    let (head, tail) = bytes.split_at_mut(16);
+    head.copy_from_slice(family.uuid().as_bytes());
+    tail.copy_from_slice(&random);
+    crypto::b64::encode(&bytes)
+}
+
+/// The family that a `jti` names.
+pub(crate) fn family_of(jti: &str) -> Option<FamilyId> {
+    let bytes: [u8; 32] = crypto::b64::decode(jti)?.try_into().ok()?;
+    let (family, _) = bytes.split_first_chunk::<16>()?;
+    Some(FamilyId::new(uuid::Uuid::from_bytes(*family)))
+}
+
+#[cfg(test)]
+mod tests;

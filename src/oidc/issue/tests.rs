@@ -1,0 +1,109 @@
+use crypto::{Audience, Expect, Expired, Unverified, hash};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::*;
+use crate::client::*;
+use crate::records::FamilyRecord;
+use crate::testing::*;
+use crate::time::CLOCK_TOLERANCE_SECONDS;
+
+pub(crate) fn family() -> FamilyRecord {
+    FamilyRecord {
+        id: FamilyId::new(Uuid::from_u128(7)),
+        authorization: code_record().authorization,
+        created_at: NOW,
+        expires_at: NOW.plus_secs(3600),
+        revoked_at: None,
+    }
+}
+
+fn issue(client: &Client, change: impl FnOnce(&mut FamilyRecord)) -> TokenResponse {
+    let realm = realm_of(ISSUER, vec![client.clone()], vec![account()]);
+    let mut family = family();
+    change(&mut family);
+    let account = account();
+    let plan = Plan { code: code_record().id, family, client, account: &account };
+    tokens(&plan, &realm, NOW, [9; 16]).unwrap()
+}
+
+fn claims(token: &str, typ: &str, audience: &str) -> Map<String, Value> {
+    let expect = Expect {
+        typ: &[typ],
+        algorithms: &[Algorithm::ES256],
+        issuer: ISSUER,
+        audience: Audience::AnyOf(&[audience]),
+        now: NOW.secs(),
+        leeway: CLOCK_TOLERANCE_SECONDS,
+        expired: Expired::Refuse,
+    };
+    Unverified::parse(token).unwrap().verify_with(KEY.verifying_key(), &expect).unwrap().into_claims()
+}
+
+#[test]
+fn rfc9068_an_access_token_has_these_claims_and_no_other() {
+    let response = issue(&client(), |_| {});
+    let expect = json!({
+        "iss": ISSUER, "sub": "alice-subject", "aud": ISSUER, "client_id": "team-a.notes",
+        "iat": NOW.secs(), "exp": NOW.secs() + 600, "jti": jti(family().id, [9; 16]), "scope": "email openid",
+    });
+    assert_eq!(Value::Object(claims(&response.access_token, "at+jwt", ISSUER)), expect);
+    assert_eq!((response.expires_in, response.token_type), (600, "Bearer"));
+}
+
+#[test]
+fn an_id_token_has_these_claims_and_no_other() {
+    let response = issue(&client(), |_| {});
+    let at_hash = hash::left_half(Algorithm::ES256, response.access_token.as_bytes());
+    let expect = json!({
+        "iss": ISSUER, "sub": "alice-subject", "aud": "team-a.notes", "iat": NOW.secs(), "exp": NOW.secs() + 3600,
+        "nonce": "n1", "amr": ["pwd"], "sid": Uuid::from_u128(1), "at_hash": at_hash,
+    });
+    assert_eq!(Value::Object(claims(response.id_token.as_deref().unwrap(), "JWT", "team-a.notes")), expect);
+}
+
+#[test]
+fn switches_of_the_application() {
+    let mut client = client();
+    client.access_token.default_audience = DefaultAudience::ClientId;
+    client.access_token.type_header = TypeHeader::Jwt;
+    client.id_token.at_hash = AtHash::AuthorizationEndpoint;
+    client.id_token.scope_claims = ScopeClaims::IdTokenToo;
+    client.id_token.absent_claims = AbsentClaims::Null;
+    let response = issue(&client, |family| family.authorization.scope = scope("openid email profile"));
+    assert_eq!(claims(&response.access_token, "JWT", "team-a.notes")["aud"], "team-a.notes");
+    let id_token = claims(response.id_token.as_deref().unwrap(), "JWT", "team-a.notes");
+    assert!(!id_token.contains_key("at_hash"));
+    assert_eq!(id_token["email"], "alice@example.com");
+    assert_eq!(id_token["birthdate"], Value::Null);
+}
+
+#[test]
+fn auth_time_stands_where_it_was_asked_for() {
+    let response = issue(&client(), |family| family.authorization.auth_time_requested = true);
+    assert_eq!(claims(response.id_token.as_deref().unwrap(), "JWT", "team-a.notes")["auth_time"], NOW.secs() - 30);
+}
+
+#[test]
+fn without_openid_there_is_no_id_token() {
+    let response = issue(&client(), |family| family.authorization.scope = scope("email"));
+    assert!(!response.has_id_token());
+}
+
+#[test]
+fn a_missing_key_is_our_fault() {
+    let mut client = client();
+    client.id_token.algorithm = Algorithm::RS256;
+    let realm = realm_of(ISSUER, vec![], vec![]);
+    let account = account();
+    let plan = Plan { code: code_record().id, family: family(), client: &client, account: &account };
+    assert_eq!(tokens(&plan, &realm, NOW, [9; 16]).err(), Some(IssueError::NoKey(Algorithm::RS256)));
+}
+
+#[test]
+fn a_jti_names_its_family() {
+    assert_eq!(family_of(&jti(family().id, [9; 16])), Some(family().id));
+    for bad in ["", "x", &"A".repeat(42), &"A".repeat(44)] {
+        assert_eq!(family_of(bad), None, "{bad}");
+    }
+}

@@ -1,0 +1,31 @@
+//! OpenID Connect as values: a request and the facts about it go in, a decision comes out.
+//!
+//! Reading order: [`ids`], [`time`], [`scope`], [`uri`] (words) → [`client`], [`account`], [`catalog`] (what is served)
+//! → [`records`] (what survives a restart) → [`authorize`] (the request as stages) → [`client_auth`], [`token`],
+//! [`issue`] (the token endpoint) → [`userinfo`], [`discovery`].
+//!
+//! This member waits for nothing, reads no clock and draws no randomness: all three are arguments. It knows no HTTP
+//! framework and no database.
+
+pub mod account;
+pub mod authorize;
+pub mod catalog;
+pub mod claims;
+pub mod client;
+pub mod client_auth;
+pub mod discovery;
+pub mod form;
+pub mod ids;
+pub mod issue;
+pub mod opaque;
+pub mod pkce;
+pub mod prompt;
+pub mod records;
+pub mod refusal;
+pub mod scope;
+#[cfg(test)]
+mod testing;
+pub mod time;
+pub mod token;
+pub mod uri;
+pub mod userinfo;

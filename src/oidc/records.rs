@@ -1,0 +1,124 @@
+//! What must survive a restart, as values. The stores keep these; nothing here knows how.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
+use crate::opaque::ProofHash;
+use crate::pkce::Challenge;
+use crate::scope::ScopeSet;
+use crate::time::Time;
+
+/// What a person granted to a client, once: every token of a family is made from this and from nothing newer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Authorization {
+    /// The issuer that it belongs to; nothing of it is accepted at another.
+    pub issuer: String,
+    /// The client.
+    pub client: ClientId,
+    /// The client's `OidcApplication`, by UID.
+    pub application_uid: Uid,
+    /// The person.
+    pub subject: Subject,
+    /// The person's `OidcUser`, by UID.
+    pub user_uid: Uid,
+    /// The scopes granted.
+    pub scope: ScopeSet,
+    /// `nonce` of the request, copied to every id_token.
+    pub nonce: Option<String>,
+    /// When the person proved who they are.
+    pub auth_time: Time,
+    /// Whether the request demanded `auth_time` (OIDC Core §3.1.2.1, `max_age`).
+    pub auth_time_requested: bool,
+    /// How they did (RFC 8176).
+    pub amr: Vec<String>,
+    /// The session in which it was granted.
+    pub session: SessionId,
+}
+
+/// An authorization code that is not yet spent (RFC 6749 §4.1.2).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CodeRecord {
+    /// The row.
+    pub id: CodeId,
+    /// The hash of the random part.
+    pub proof: ProofHash,
+    /// The redirect URI of the request; the token request must repeat it.
+    pub redirect_uri: String,
+    /// PKCE.
+    pub challenge: Option<Challenge>,
+    /// What was granted.
+    pub authorization: Authorization,
+    /// When the code ceases to be good.
+    pub expires_at: Time,
+}
+
+/// What is known of a code.
+#[derive(Clone, Debug)]
+pub enum CodeFacts {
+    /// Not spent; it may have expired all the same.
+    Live(CodeRecord),
+    /// Spent: everything issued from it belongs to the family.
+    Spent {
+        /// The code as it was issued.
+        record: CodeRecord,
+        /// What was issued from it.
+        family: FamilyId,
+    },
+    /// No such row.
+    Unknown,
+}
+
+/// Everything issued from one authorization.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FamilyRecord {
+    /// The row; named in the `jti` of its access tokens.
+    pub id: FamilyId,
+    /// What was granted.
+    pub authorization: Authorization,
+    /// When the first token was issued.
+    pub created_at: Time,
+    /// When the last token that can exist has expired; the row may go then.
+    pub expires_at: Time,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Time>,
+}
+
+/// A browser session of one person at one issuer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionRecord {
+    /// The row.
+    pub id: SessionId,
+    /// The hash of the cookie's random part.
+    pub proof: ProofHash,
+    /// The issuer that it belongs to.
+    pub issuer: String,
+    /// The person.
+    pub subject: Subject,
+    /// The person's `OidcUser`, by UID.
+    pub user_uid: Uid,
+    /// When they proved who they are.
+    pub auth_time: Time,
+    /// How they did (RFC 8176).
+    pub amr: Vec<String>,
+    /// When it was last used, as far as that was written down.
+    pub last_seen_at: Time,
+    /// The end, whatever happens.
+    pub expires_at: Time,
+}
+
+/// What a person has agreed to share with a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentRecord {
+    /// The issuer.
+    pub issuer: String,
+    /// The person's `OidcUser`, by UID.
+    pub user_uid: Uid,
+    /// The client's `OidcApplication`, by UID.
+    pub application_uid: Uid,
+    /// The client ID, for display.
+    pub client: ClientId,
+    /// All scopes agreed to so far.
+    pub scope: ScopeSet,
+    /// When it was last extended.
+    pub granted_at: Time,
+}

@@ -1,0 +1,178 @@
+//! One small realm for the unit tests: literal values, a fixed time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
+
+use crypto::{Algorithm, KeyRing, KeyState, RingKey, Secret, SecretVerifier, ServerKeys, SigningKey};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::account::{Account, Accounts};
+use crate::catalog::{Realm, RealmParts, RealmSettings};
+use crate::claims::StandardClaim;
+use crate::client::*;
+use crate::form::Form;
+use crate::ids::{ClientId, CodeId, GroupName, SessionId, Subject, Uid, Username};
+use crate::opaque::Opaque;
+use crate::pkce::Challenge;
+use crate::records::{Authorization, CodeRecord, SessionRecord};
+use crate::scope::ScopeSet;
+use crate::time::Time;
+use crate::uri::{Issuer, RedirectUri};
+
+pub(crate) const NOW: Time = Time::from_secs(1_800_000_000);
+pub(crate) const ISSUER: &str = "https://id.example.com/oidc";
+pub(crate) const CALLBACK: &str = "https://notes.example.com/cb";
+pub(crate) const SECRET: &str = "s3cret+with special%characters";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+pub(crate) static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES256).unwrap());
+pub(crate) static SERVER_KEYS: LazyLock<ServerKeys> = LazyLock::new(|| {
+    ServerKeys::new(BTreeMap::from([("k1".to_owned(), Secret::new([7; 32]))]), "k1".to_owned()).unwrap()
+});
+
+pub(crate) fn scope(text: &str) -> ScopeSet {
+    ScopeSet::parse(text).unwrap()
+}
+
+pub(crate) fn client() -> Client {
+    let id = ClientId::new("team-a.notes");
+    let verifier = SecretVerifier::new(&SERVER_KEYS, id.as_str(), &Secret::new(SECRET.to_owned()));
+    Client {
+        id,
+        uid: Uid::new("app-1"),
+        namespace: "team-a".to_owned(),
+        name: "notes".to_owned(),
+        display_name: "Notes".to_owned(),
+        authentication: ClientAuthentication::Secret {
+            methods: BTreeSet::from([ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost]),
+            verifiers: vec![verifier],
+        },
+        redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
+        application_type: ApplicationType::Web,
+        grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
+        response_types: BTreeSet::from([ResponseType::Code]),
+        scopes: scope("openid profile email"),
+        pkce: Pkce::Required,
+        consent: ConsentMode::Required,
+        user_access: UserAccess::AnyUser,
+        groups_claim: GroupsClaim::None,
+        extra_claims: Vec::new(),
+        id_token: IdTokenSettings {
+            algorithm: Algorithm::ES256,
+            lifetime_seconds: 3600,
+            scope_claims: ScopeClaims::UserinfoOnly,
+            absent_claims: AbsentClaims::Omit,
+            at_hash: AtHash::Always,
+        },
+        access_token: AccessTokenSettings {
+            algorithm: Algorithm::ES256,
+            lifetime_seconds: 600,
+            default_audience: DefaultAudience::Issuer,
+            type_header: TypeHeader::AtJwt,
+        },
+        default_max_age_seconds: None,
+        require_auth_time: false,
+        policy_uri: None,
+        tos_uri: None,
+    }
+}
+
+/// A client that keeps no secret, on a person's device.
+pub(crate) fn public_client() -> Client {
+    Client {
+        id: ClientId::new("team-a.cli"),
+        uid: Uid::new("app-2"),
+        authentication: ClientAuthentication::Public,
+        application_type: ApplicationType::Native,
+        redirect_uris: vec![
+            RedirectUri::parse("http://127.0.0.1/cb").unwrap(),
+            RedirectUri::parse("com.example.app:/cb").unwrap(),
+        ],
+        ..client()
+    }
+}
+
+pub(crate) fn account() -> Account {
+    Account {
+        subject: Subject::new("alice-subject"),
+        uid: Uid::new("user-1"),
+        username: Username::new("alice"),
+        password: None,
+        claims: BTreeMap::from([
+            (StandardClaim::Name, json!("Alice")),
+            (StandardClaim::Email, json!("alice@example.com")),
+            (StandardClaim::EmailVerified, json!(true)),
+        ]),
+        groups: BTreeSet::from([GroupName::new("dev"), GroupName::new("sre")]),
+        attributes: BTreeMap::from([("department".to_owned(), "R&D".to_owned())]),
+    }
+}
+
+pub(crate) fn realm_of(issuer: &str, clients: Vec<Client>, accounts: Vec<Account>) -> Realm {
+    Realm::new(RealmParts {
+        issuer: Issuer::parse(issuer).unwrap(),
+        display_name: "Example".to_owned(),
+        primary_color: "#0b5fff".to_owned(),
+        keys: KeyRing::new(vec![RingKey { key: KEY.clone(), state: KeyState::Active, since: 0 }]).unwrap(),
+        settings: RealmSettings {
+            code_seconds: 60,
+            session_seconds: 3600,
+            session_idle_seconds: 600,
+            jwks_max_age_seconds: 3600,
+        },
+        clients,
+        accounts: Arc::new(Accounts::new(accounts)),
+    })
+}
+
+pub(crate) fn realm() -> Realm {
+    realm_of(ISSUER, vec![client(), public_client()], vec![account()])
+}
+
+pub(crate) fn session(auth_time: Time) -> SessionRecord {
+    SessionRecord {
+        id: SessionId::new(Uuid::from_u128(1)),
+        proof: Opaque::new(Uuid::from_u128(1), [1; 32]).hash(),
+        issuer: ISSUER.to_owned(),
+        subject: account().subject,
+        user_uid: account().uid,
+        auth_time,
+        amr: vec!["pwd".to_owned()],
+        last_seen_at: auth_time,
+        expires_at: auth_time.plus_secs(3600),
+    }
+}
+
+pub(crate) fn form(pairs: &[(&str, &str)]) -> Form {
+    let text: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    Form::parse(text.as_bytes()).unwrap()
+}
+
+pub(crate) fn code() -> Opaque {
+    Opaque::new(Uuid::from_u128(42), [5; 32])
+}
+
+pub(crate) fn code_record() -> CodeRecord {
+    CodeRecord {
+        id: CodeId::new(code().row()),
+        proof: code().hash(),
+        redirect_uri: CALLBACK.to_owned(),
+        challenge: Challenge::parse(CHALLENGE),
+        authorization: Authorization {
+            issuer: ISSUER.to_owned(),
+            client: client().id,
+            application_uid: client().uid,
+            subject: account().subject,
+            user_uid: account().uid,
+            scope: scope("openid email"),
+            nonce: Some("n1".to_owned()),
+            auth_time: NOW.plus_secs(-30),
+            auth_time_requested: false,
+            amr: vec!["pwd".to_owned()],
+            session: SessionId::new(Uuid::from_u128(1)),
+        },
+        expires_at: NOW.plus_secs(60),
+    }
+}

@@ -1,0 +1,62 @@
+//! RFC 6749 §3.2: the token endpoint. One file per grant, each of the same parts: request, facts, decision.
+
+use crate::client::GrantType;
+use crate::client_auth::Authenticated;
+use crate::form::Form;
+use crate::refusal::{ErrorCode, Refusal, Why};
+
+pub mod authorization_code;
+
+/// A token request, parsed.
+#[derive(Debug)]
+pub enum Request {
+    /// RFC 6749 §4.1.3.
+    AuthorizationCode(authorization_code::Request),
+}
+
+impl Request {
+    /// Reads the grant and its parameters. Parameters that no grant knows are ignored (RFC 6749 §3.2).
+    ///
+    /// # Errors
+    /// A parameter sent twice, no grant type, one that is not spoken here, or one that lacks its parameters.
+    pub fn parse(form: &mut Form) -> Result<Self, Refusal> {
+        if let Some(name) = form.duplicates().iter().next() {
+            return Err(Refusal::duplicate(name));
+        }
+        let sent = form.take_text("grant_type").ok_or_else(|| missing("`grant_type` is missing"))?;
+        match GrantType::from_wire(&sent) {
+            Some(GrantType::AuthorizationCode) => authorization_code::Request::parse(form).map(Self::AuthorizationCode),
+            None => Err(Refusal::new(
+                ErrorCode::UnsupportedGrantType,
+                Why::GrantTypeUnknown,
+                "this `grant_type` is not supported here; the discovery document lists those that are",
+            )),
+        }
+    }
+
+    /// The grant type.
+    pub fn grant_type(&self) -> GrantType {
+        match self {
+            Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
+        }
+    }
+
+    /// Refuses a grant that the application does not have.
+    ///
+    /// # Errors
+    /// `unauthorized_client`.
+    pub fn permit(&self, client: &Authenticated<'_>) -> Result<(), Refusal> {
+        if client.client().grant_types.contains(&self.grant_type()) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            ErrorCode::UnauthorizedClient,
+            Why::GrantTypeNotAllowed,
+            "this `grant_type` is not among the application's spec.grantTypes",
+        ))
+    }
+}
+
+fn missing(description: &'static str) -> Refusal {
+    Refusal::new(ErrorCode::InvalidRequest, Why::ParameterMissing, description)
+}

@@ -1,0 +1,174 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn check_issuer(text: &str, expect: Result<(&str, &str), IssuerError>) {
+    let got = Issuer::parse(text);
+    assert_eq!(got.as_ref().map(|issuer| (issuer.host(), issuer.path())).map_err(|error| *error), expect, "{text}");
+}
+
+#[test]
+fn issuers() {
+    check_issuer("https://id.example.com/oidc", Ok(("id.example.com", "/oidc")));
+    check_issuer("https://id.example.com", Ok(("id.example.com", "")));
+    check_issuer("https://id.example.com:8443/a/b", Ok(("id.example.com:8443", "/a/b")));
+    check_issuer("http://127.0.0.1:8080/oidc", Ok(("127.0.0.1:8080", "/oidc")));
+    check_issuer("http://[::1]:8080/oidc", Ok(("[::1]:8080", "/oidc")));
+    check_issuer("http://localhost/oidc", Ok(("localhost", "/oidc")));
+    for (bad, error) in [
+        ("http://id.example.com/oidc", IssuerError::Scheme),
+        ("http://127.0.0.1.example.com", IssuerError::Scheme),
+        ("ftp://id.example.com", IssuerError::Scheme),
+        ("https://id.example.com/", IssuerError::Extra),
+        ("https://id.example.com/oidc?x", IssuerError::Extra),
+        ("https://id.example.com/oidc#x", IssuerError::Extra),
+        ("https://user@id.example.com", IssuerError::Extra),
+        ("https://ID.example.com/oidc", IssuerError::Form),
+        ("https://id.example.com:443/oidc", IssuerError::Form),
+        ("https://id.example.com/a/../b", IssuerError::Form),
+        ("https://id.example.com/a%20b", IssuerError::Form),
+        ("id.example.com", IssuerError::Form),
+    ] {
+        check_issuer(bad, Err(error));
+    }
+}
+
+fn check_registration(text: &str, expect: Result<RedirectKind, RedirectUriError>) {
+    assert_eq!(RedirectUri::parse(text).map(|uri| uri.kind()), expect, "{text}");
+}
+
+#[test]
+fn registration() {
+    use RedirectUriError as E;
+    check_registration("https://a.example/cb?x=1&y=/../z", Ok(RedirectKind::Https));
+    check_registration("https://a.example", Ok(RedirectKind::Https));
+    check_registration("https://a.example:8443/cb", Ok(RedirectKind::Https));
+    check_registration("https://a.example/..a/b", Ok(RedirectKind::Https));
+    check_registration("http://127.0.0.1:8080/cb", Ok(RedirectKind::LoopbackAddress));
+    check_registration("http://[::1]/cb", Ok(RedirectKind::LoopbackAddress));
+    check_registration("http://localhost:1/cb", Ok(RedirectKind::Localhost));
+    check_registration("com.example.app:/cb", Ok(RedirectKind::PrivateUse));
+    for (bad, error) in [
+        ("https://a.example/cb#f", E::Characters),
+        ("https://*.example/cb", E::Characters),
+        ("https://a.example/c b", E::Characters),
+        ("https://a.example\\@b.example/", E::Characters),
+        ("https://bücher.example/", E::Characters),
+        ("https://user@a.example/cb", E::UserInformation),
+        ("https://a.example@b.example@c.example/", E::UserInformation),
+        ("https://a.example/x/../cb", E::DotSegments),
+        ("https://a.example/x/%2e%2E/cb", E::DotSegments),
+        ("https://a.example/.%2e", E::DotSegments),
+        ("http://a.example/cb", E::Scheme),
+        ("http://127.0.0.1.evil.example/cb", E::Scheme),
+        ("http://127.1/cb", E::Scheme),
+        ("javascript:alert(1)", E::Scheme),
+        ("data:text/html,x", E::Scheme),
+        ("myapp:/cb", E::Scheme),
+        ("//a.example/cb", E::Scheme),
+        ("/cb", E::Scheme),
+        ("HTTPS://a.example/cb", E::Scheme),
+        ("https:///cb", E::Host),
+        ("https://", E::Host),
+        ("https://a.example:0/", E::Host),
+        ("https://a.example:99999/", E::Host),
+        ("https://a.example:/", E::Host),
+        ("https://A.example/", E::Host),
+        ("https://0x7f.1/", E::Host),
+    ] {
+        check_registration(bad, Err(error));
+    }
+    check_registration(&format!("https://a.example/{}", "a".repeat(1024)), Err(E::TooLong));
+}
+
+#[test]
+fn t_p01_no_normalisation_matches() {
+    let registered = RedirectUri::parse("https://a.example/cb").unwrap();
+    assert!(registered.matches("https://a.example/cb", false));
+    for near in [
+        "https://a.example/CB",
+        "https://A.example/cb",
+        "https://a.example/cb/",
+        "https://a.example./cb",
+        "https://a.example/cb?",
+        "https://a.example/cb#",
+        "https://a.example/%63b",
+        "https://a.example/x/..;/cb",
+        "https://a.example/x/%2e%2e/cb",
+        "https://a.example:443/cb",
+        "https://a.example@evil.example/cb",
+        "https://a.example\\@evil.example/cb",
+        "https://evil.example/https://a.example/cb",
+        "https://a.example.evil.example/cb",
+        "https://sub.a.example/cb",
+        "https://a.example/cb ",
+        " https://a.example/cb",
+        "http://a.example/cb",
+        "",
+    ] {
+        assert!(!registered.matches(near, false), "{near}");
+        assert!(!registered.matches(near, true), "{near}");
+    }
+}
+
+#[test]
+fn t_p02_no_pattern_matches() {
+    let registered = RedirectUri::parse("https://foo.example.com/a.c").unwrap();
+    assert!(!registered.matches("https://fooaexample.com/a.c", true));
+    assert!(!registered.matches("https://foo.example.com/abc", true));
+}
+
+#[test]
+fn t_p04_only_the_port_of_a_native_loopback_may_vary() {
+    let registered = RedirectUri::parse("http://127.0.0.1/cb?a=1").unwrap();
+    assert!(registered.matches("http://127.0.0.1:49152/cb?a=1", true));
+    assert!(!registered.matches("http://127.0.0.1:49152/cb?a=1", false));
+    for other in [
+        "http://127.0.0.1:49152/cb",
+        "http://127.0.0.1:49152/cb?a=2",
+        "http://127.0.0.1:49152/cb/x?a=1",
+        "http://127.0.0.2:49152/cb?a=1",
+        "http://localhost:49152/cb?a=1",
+        "http://[::1]:49152/cb?a=1",
+        "https://127.0.0.1:49152/cb?a=1",
+        "http://127.0.0.1:x/cb?a=1",
+        "http://127.0.0.1:0/cb?a=1",
+        "http://127.0.0.1:99999/cb?a=1",
+        "http://127.0.0.1:1@evil.example/cb?a=1",
+        "http://127.0.0.1:49152:1/cb?a=1",
+    ] {
+        assert!(!registered.matches(other, true), "{other}");
+    }
+    let web = RedirectUri::parse("https://a.example/cb").unwrap();
+    assert!(!web.matches("https://a.example:8443/cb", true));
+}
+
+#[test]
+fn form_action_sources() {
+    let web = RedirectUri::parse("https://a.example:8443/cb?x").unwrap();
+    assert_eq!(web.form_action_source(web.as_str()), "https://a.example:8443");
+    let native = RedirectUri::parse("http://127.0.0.1/cb").unwrap();
+    assert_eq!(native.form_action_source("http://127.0.0.1:5000/cb"), "http://127.0.0.1:5000");
+    let app = RedirectUri::parse("com.example.app:/cb").unwrap();
+    assert_eq!(app.form_action_source(app.as_str()), "com.example.app:");
+}
+
+proptest! {
+    #[test]
+    fn the_host_we_judge_is_the_host_a_browser_visits(text in "(https|http)://[a-z0-9.@:\\[\\]%_-]{1,24}(/[a-z0-9./%?@-]{0,16})?") {
+        if let Ok(uri) = RedirectUri::parse(&text) {
+            let url = Url::parse(&text).unwrap();
+            prop_assert_eq!(url.host_str(), uri.host());
+            prop_assert!(url.username().is_empty() && url.password().is_none());
+        }
+    }
+
+    #[test]
+    fn reading_never_panics(text in "\\PC{0,80}") {
+        let _ = (RedirectUri::parse(&text), Issuer::parse(&text)) ;
+        let registered = RedirectUri::parse("http://127.0.0.1/cb").unwrap();
+        if registered.matches(&text, true) {
+            prop_assert!(text.starts_with("http://127.0.0.1"));
+        }
+    }
+}
