@@ -1,0 +1,41 @@
+//! The custom resource types of `portcullis.dev/v1alpha1`, one kind per file.
+//!
+//! Reading order: `kind.rs`, then the kinds (`provider.rs`, `application.rs`, `resource.rs`,
+//! `user.rs`, `group.rs`), then what they share: `text.rs` (bounded strings), `wire.rs`
+//! (closed enumerations), `cel.rs` (pieces of rules), `reference.rs`, `status.rs`. `crds.rs`
+//! generates what is installed, `rules.rs` lists the CEL rules, `cases/` tests each of them.
+//!
+//! The doc comment of a field is its text in `kubectl explain`. Decoding checks shapes only;
+//! lengths, patterns and rules are in the schema, and whoever admits an object applies
+//! [`schema`] first. No type here knows a client, a clock or another member.
+
+mod algorithm;
+mod application;
+mod cel;
+mod crds;
+mod group;
+mod kind;
+mod object;
+mod provider;
+mod reference;
+mod resource;
+mod rules;
+mod status;
+mod text;
+mod user;
+mod wire;
+
+pub use algorithm::*;
+pub use application::*;
+pub use crds::{crd, crd_yaml, crds, crds_yaml, schema};
+pub use group::*;
+pub use kind::{GROUP, Kind, VERSION};
+pub use object::ObjectKey;
+pub use provider::*;
+pub use reference::{LocalRef, ProviderRef, ResourceRef, SecretRef};
+pub use resource::*;
+pub use rules::{RuleInfo, rules};
+pub use status::{Condition, ConditionStatus, ConditionType, NEVER_OBSERVED, Reason};
+pub use text::*;
+pub use user::*;
+pub use wire::UnknownValue;
