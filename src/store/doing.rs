@@ -1,0 +1,16 @@
+//! The verbs as words, for [`StoreError::doing`](crate::StoreError): the same in every backend.
+
+pub(crate) const CLOSE: &str = "close the database";
+pub(crate) const END_SESSION: &str = "end a session";
+pub(crate) const FIND_CODE: &str = "find a code";
+pub(crate) const FIND_CONSENT: &str = "find a consent";
+pub(crate) const FIND_FAMILY: &str = "find a family of tokens";
+pub(crate) const FIND_SESSION: &str = "find a session";
+pub(crate) const GRANT_CONSENT: &str = "keep a consent";
+pub(crate) const OPEN_SESSION: &str = "open a session";
+pub(crate) const PURGE: &str = "purge what is of no use any more";
+pub(crate) const PUT_CODE: &str = "keep a code";
+pub(crate) const REVOKE_CONSENT: &str = "withdraw a consent";
+pub(crate) const REVOKE_FAMILY: &str = "revoke a family of tokens";
+pub(crate) const SPEND_CODE: &str = "spend a code";
+pub(crate) const TOUCH_SESSION: &str = "write down that a session was used";

@@ -1,0 +1,124 @@
+//! What must survive a restart: sessions, codes, families of tokens, consents.
+//!
+//! [`Store`] is a closed list of verbs. Each is atomic, each that changes something is conditional on what it changes,
+//! and each answers with a closed enum: losing a race is an ordinary outcome, never an error and never two successes.
+//! No verb takes a closure and none answers with a bool, so that every verb is one statement or one transaction in any
+//! database.
+//!
+//! Reading order: [`Store`] → [`memory`] (what the verbs mean, on ordered maps) → [`sqlite`] (the same, durable) → `suite`
+//! (feature `suite`: what every backend must do, with a race for each conditional verb).
+//!
+//! Rules for all backends:
+//!
+//! - A time that has come has passed: a row is good while `expires_at > now`, and may be purged when `expires_at <= now`.
+//! - An answer means that the change is durable, as far as the backend keeps anything.
+//! - An identifier that is taken is a [`StoreError`] and changes nothing: identifiers are random, so it is never an
+//!   ordinary outcome.
+//! - A verb whose future is dropped before it answers may have been carried out or not, as a whole.
+
+use futures::future::BoxFuture;
+use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
+pub use oidc::records::CodeFacts;
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::time::Time;
+
+mod doing;
+pub mod memory;
+pub mod sqlite;
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
+#[cfg(test)]
+mod tests;
+
+/// What a store answers with.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// Why a store could not answer. Nothing was decided: the request may be tried again.
+#[derive(Debug, thiserror::Error)]
+#[error("the store did not answer while it tried to {doing}")]
+pub struct StoreError {
+    /// The verb that failed, as words.
+    pub doing: &'static str,
+    /// The database's own words; for the log alone.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The outcome of [`Store::spend_code`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spent {
+    /// This call spent it, and the family exists now.
+    Done,
+    /// It was spent, expired or gone already; nothing was written.
+    LostRace,
+}
+
+/// The outcome of [`Store::touch_session`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// Written.
+    Done,
+    /// The session is gone.
+    Gone,
+}
+
+/// The outcome of a verb that ends something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// This call ended it.
+    Done,
+    /// It had ended before, or never was.
+    Already,
+}
+
+/// The verbs.
+pub trait Store: Send + Sync + 'static {
+    /// Keeps a new code. One write for each code issued.
+    fn put_code<'a>(&'a self, code: &'a CodeRecord) -> Answer<'a, ()>;
+
+    /// What is known of a code. Rows of spent codes stay until their family may go, so that a replay is recognised.
+    fn find_code(&self, id: CodeId) -> Answer<'_, CodeFacts>;
+
+    /// Spends the code and creates its family, in one transaction, if the code is unspent and `expires_at > now`.
+    fn spend_code<'a>(&'a self, id: CodeId, family: &'a FamilyRecord, now: Time) -> Answer<'a, Spent>;
+
+    /// The family, revoked or not, unless it has been purged.
+    fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>>;
+
+    /// Revokes one family; the time of the first revocation stays.
+    fn revoke_family(&self, id: FamilyId, now: Time) -> Answer<'_, Ended>;
+
+    /// Keeps a new session; in the same transaction ends the one that it replaces, so that the identifier of a session
+    /// never survives a login (session fixation). That the replaced one is gone already is no hindrance; a session cannot
+    /// replace itself.
+    fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>) -> Answer<'a, ()>;
+
+    /// The session, if it has not been ended. It may have expired: the caller judges times.
+    fn find_session(&self, id: SessionId) -> Answer<'_, Option<SessionRecord>>;
+
+    /// Writes down that the session was used at `now`; `last_seen_at` never moves backwards.
+    fn touch_session(&self, id: SessionId, now: Time) -> Answer<'_, Touched>;
+
+    /// Ends one session.
+    fn end_session(&self, id: SessionId) -> Answer<'_, Ended>;
+
+    /// Adds to what a person agreed to share with a client: the union of scopes is kept, also under concurrency, and the
+    /// latest `granted_at`.
+    fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()>;
+
+    /// What a person agreed to share with a client.
+    fn find_consent<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        application: &'a Uid,
+    ) -> Answer<'a, Option<ConsentRecord>>;
+
+    /// Withdraws a consent.
+    fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended>;
+
+    /// Deletes at most `limit` rows of each table that are of no use any more at `now`; answers how many went. A spent
+    /// code goes together with its family, so that a replay is recognised for as long as there is something to revoke.
+    /// Consents stay until they are withdrawn.
+    fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64>;
+}

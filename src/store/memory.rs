@@ -1,0 +1,227 @@
+//! The verbs on ordered maps under one lock: what they mean, in the fewest words. Nothing survives the process.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::time::Time;
+
+use crate::{Answer, CodeFacts, Ended, Spent, Store, StoreError, Touched, doing};
+
+/// A store that forgets everything when it is dropped; for tests and as the reference for other backends.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<Tables>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    codes: BTreeMap<CodeId, Code>,
+    families: BTreeMap<FamilyId, FamilyRecord>,
+    sessions: BTreeMap<SessionId, SessionRecord>,
+    /// By issuer, user and application.
+    consents: BTreeMap<(String, Uid, Uid), ConsentRecord>,
+}
+
+#[derive(Debug)]
+struct Code {
+    record: CodeRecord,
+    spent_for: Option<FamilyId>,
+}
+
+/// Why the maps could not answer.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("the identifier is taken")]
+    Taken,
+    #[error("an earlier verb was cut short by a panic, and what it left behind cannot be trusted")]
+    Poisoned,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs one verb under the lock, when it is first waited for. The lock is never held across a wait.
+    fn answer<'a, T: Send + 'a>(
+        &'a self,
+        doing: &'static str,
+        verb: impl FnOnce(&mut Tables) -> Result<T, Fault> + Send + 'a,
+    ) -> Answer<'a, T> {
+        Box::pin(async move {
+            let outcome = match self.0.lock() {
+                Ok(mut tables) => verb(&mut tables),
+                Err(_) => Err(Fault::Poisoned),
+            };
+            outcome.map_err(|fault| StoreError { doing, source: Box::new(fault) })
+        })
+    }
+}
+
+/// Puts a value where none is.
+fn insert<K: Ord, V>(table: &mut BTreeMap<K, V>, key: K, value: V) -> Result<(), Fault> {
+    match table.entry(key) {
+        Entry::Vacant(place) => {
+            place.insert(value);
+            Ok(())
+        }
+        Entry::Occupied(_) => Err(Fault::Taken),
+    }
+}
+
+/// Deletes at most `limit` values that `is_stale`; answers how many went.
+fn prune<K: Ord, V>(table: &mut BTreeMap<K, V>, limit: u64, is_stale: impl Fn(&V) -> bool) -> u64 {
+    let mut gone = 0;
+    table.retain(|_, value| {
+        let keep = gone >= limit || !is_stale(value);
+        gone += u64::from(!keep);
+        keep
+    });
+    gone
+}
+
+fn ended<T>(removed: Option<T>) -> Ended {
+    removed.map_or(Ended::Already, |_| Ended::Done)
+}
+
+impl Store for Memory {
+    fn put_code<'a>(&'a self, code: &'a CodeRecord) -> Answer<'a, ()> {
+        self.answer(doing::PUT_CODE, |tables| {
+            insert(&mut tables.codes, code.id, Code { record: code.clone(), spent_for: None })
+        })
+    }
+
+    fn find_code(&self, id: CodeId) -> Answer<'_, CodeFacts> {
+        self.answer(doing::FIND_CODE, move |tables| {
+            Ok(match tables.codes.get(&id) {
+                None => CodeFacts::Unknown,
+                Some(Code { record, spent_for: None }) => CodeFacts::Live(record.clone()),
+                Some(Code { record, spent_for: Some(family) }) => {
+                    CodeFacts::Spent { record: record.clone(), family: *family }
+                }
+            })
+        })
+    }
+
+    fn spend_code<'a>(&'a self, id: CodeId, family: &'a FamilyRecord, now: Time) -> Answer<'a, Spent> {
+        self.answer(doing::SPEND_CODE, move |tables| {
+            let Some(code) = tables.codes.get_mut(&id) else { return Ok(Spent::LostRace) };
+            if code.spent_for.is_some() || code.record.expires_at <= now {
+                return Ok(Spent::LostRace);
+            }
+            insert(&mut tables.families, family.id, family.clone())?;
+            code.spent_for = Some(family.id);
+            Ok(Spent::Done)
+        })
+    }
+
+    fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
+        self.answer(doing::FIND_FAMILY, move |tables| Ok(tables.families.get(&id).cloned()))
+    }
+
+    fn revoke_family(&self, id: FamilyId, now: Time) -> Answer<'_, Ended> {
+        self.answer(doing::REVOKE_FAMILY, move |tables| {
+            Ok(match tables.families.get_mut(&id) {
+                Some(family) if family.revoked_at.is_none() => {
+                    family.revoked_at = Some(now);
+                    Ended::Done
+                }
+                Some(_) | None => Ended::Already,
+            })
+        })
+    }
+
+    fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>) -> Answer<'a, ()> {
+        self.answer(doing::OPEN_SESSION, move |tables| {
+            if replaces == Some(session.id) {
+                return Err(Fault::Taken);
+            }
+            insert(&mut tables.sessions, session.id, session.clone())?;
+            if let Some(old) = replaces {
+                tables.sessions.remove(&old);
+            }
+            Ok(())
+        })
+    }
+
+    fn find_session(&self, id: SessionId) -> Answer<'_, Option<SessionRecord>> {
+        self.answer(doing::FIND_SESSION, move |tables| Ok(tables.sessions.get(&id).cloned()))
+    }
+
+    fn touch_session(&self, id: SessionId, now: Time) -> Answer<'_, Touched> {
+        self.answer(doing::TOUCH_SESSION, move |tables| {
+            Ok(tables.sessions.get_mut(&id).map_or(Touched::Gone, |session| {
+                session.last_seen_at = session.last_seen_at.max(now);
+                Touched::Done
+            }))
+        })
+    }
+
+    fn end_session(&self, id: SessionId) -> Answer<'_, Ended> {
+        self.answer(doing::END_SESSION, move |tables| Ok(ended(tables.sessions.remove(&id))))
+    }
+
+    fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {
+        self.answer(doing::GRANT_CONSENT, |tables| {
+            let ConsentRecord { issuer, user_uid, application_uid, client, scope, granted_at } = consent;
+            let key = (issuer.clone(), user_uid.clone(), application_uid.clone());
+            let kept = tables.consents.entry(key).or_insert_with(|| consent.clone());
+            kept.client = client.clone();
+            kept.scope = kept.scope.union(scope);
+            kept.granted_at = kept.granted_at.max(*granted_at);
+            Ok(())
+        })
+    }
+
+    fn find_consent<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        application: &'a Uid,
+    ) -> Answer<'a, Option<ConsentRecord>> {
+        self.answer(doing::FIND_CONSENT, move |tables| {
+            Ok(tables.consents.get(&(issuer.to_owned(), user.clone(), application.clone())).cloned())
+        })
+    }
+
+    fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended> {
+        self.answer(doing::REVOKE_CONSENT, move |tables| {
+            Ok(ended(tables.consents.remove(&(issuer.to_owned(), user.clone(), application.clone()))))
+        })
+    }
+
+    fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {
+        self.answer(doing::PURGE, move |tables| {
+            let Tables { codes, families, sessions, consents: _ } = tables;
+            let limit = u64::from(limit);
+            let expired = families.values().filter(|family| family.expires_at <= now).map(|family| family.id);
+            let doomed: BTreeSet<FamilyId> = expired.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+            let spent = prune(codes, limit, |code| code.spent_for.is_some_and(|family| doomed.contains(&family)));
+            let unspent =
+                prune(codes, limit - spent, |code| code.spent_for.is_none() && code.record.expires_at <= now);
+            let families = prune(families, limit, |family| doomed.contains(&family.id));
+            let sessions = prune(sessions, limit, |session| session.expires_at <= now);
+            Ok(spent + unspent + families + sessions)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn after_a_panic_inside_a_verb_every_verb_is_an_error() {
+        let memory = std::sync::Arc::new(Memory::new());
+        let shared = memory.clone();
+        let died = tokio::spawn(async move { shared.answer::<()>("die", |_| panic!("on purpose")).await }).await;
+        assert!(died.unwrap_err().is_panic());
+        let error = memory.end_session(SessionId::new(uuid::Uuid::from_u128(1))).await.unwrap_err();
+        assert_eq!(error.to_string(), "the store did not answer while it tried to end a session");
+        assert!(error.source().unwrap().to_string().contains("panic"), "{error:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Table `codes`.
+
+use oidc::ids::{CodeId, FamilyId};
+use oidc::opaque::ProofHash;
+use oidc::records::CodeRecord;
+use oidc::time::Time;
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::families::FamilyRow;
+use super::fault::Fault;
+use super::writer::wholly;
+use super::{statements, values};
+use crate::{CodeFacts, Spent};
+
+/// A code as it goes into its row.
+pub(super) struct CodeRow {
+    id: CodeId,
+    proof: ProofHash,
+    redirect_uri: String,
+    challenge: Option<String>,
+    granted: String,
+    expires_at: Time,
+}
+
+impl CodeRow {
+    pub(super) fn of(code: &CodeRecord) -> Result<Self, Fault> {
+        let CodeRecord { id, proof, redirect_uri, challenge, authorization, expires_at } = code;
+        Ok(Self {
+            id: *id,
+            proof: proof.clone(),
+            redirect_uri: redirect_uri.clone(),
+            challenge: challenge.as_ref().map(|value| values::to_json("challenge", value)).transpose()?,
+            granted: values::to_json("granted", authorization)?,
+            expires_at: *expires_at,
+        })
+    }
+
+    pub(super) fn put(&self, connection: &Connection) -> Result<(), Fault> {
+        let Self { id, proof, redirect_uri, challenge, granted, expires_at } = self;
+        let id = id.uuid();
+        connection.prepare_cached(statements::PUT_CODE)?.execute(params![
+            id.as_bytes(),
+            proof.as_bytes(),
+            redirect_uri,
+            challenge,
+            granted,
+            expires_at.millis(),
+        ])?;
+        Ok(())
+    }
+}
+
+pub(super) fn find(connection: &Connection, id: CodeId) -> Result<CodeFacts, Fault> {
+    let mut statement = connection.prepare_cached(statements::FIND_CODE)?;
+    let mut rows = statement.query([id.uuid().as_bytes()])?;
+    let Some(row) = rows.next()? else { return Ok(CodeFacts::Unknown) };
+    let record = CodeRecord {
+        id,
+        proof: ProofHash::from_bytes(row.get("proof")?),
+        redirect_uri: row.get("redirect_uri")?,
+        challenge: row
+            .get::<_, Option<String>>("challenge")?
+            .map(|text| values::from_json("challenge", &text))
+            .transpose()?,
+        authorization: values::json(row, "granted")?,
+        expires_at: values::time(row, "expires_at")?,
+    };
+    let family = row.get::<_, Option<[u8; 16]>>("family")?.map(|bytes| FamilyId::new(Uuid::from_bytes(bytes)));
+    Ok(match family {
+        None => CodeFacts::Live(record),
+        Some(family) => CodeFacts::Spent { record, family },
+    })
+}
+
+/// Marks the code as spent and keeps its family, or does neither.
+pub(super) fn spend(connection: &Connection, id: CodeId, family: &FamilyRow, now: Time) -> Result<Spent, Fault> {
+    wholly(connection, || {
+        let changed = connection.prepare_cached(statements::SPEND_CODE)?.execute(params![
+            now.millis(),
+            family.id().uuid().as_bytes(),
+            id.uuid().as_bytes(),
+        ])?;
+        if changed == 0 {
+            return Ok(Spent::LostRace);
+        }
+        family.put(connection)?;
+        Ok(Spent::Done)
+    })
+}

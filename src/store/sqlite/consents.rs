@@ -1,0 +1,71 @@
+//! Tables `consents` and `consent_scopes`.
+
+use oidc::ids::{ClientId, Uid};
+use oidc::records::ConsentRecord;
+use oidc::scope::{ScopeSet, ScopeToken};
+use oidc::time::Time;
+use rusqlite::{Connection, params};
+
+use super::fault::Fault;
+use super::writer::wholly;
+use super::{statements, values};
+use crate::Ended;
+
+/// Whose consent to what.
+pub(super) struct Key {
+    issuer: String,
+    user: Uid,
+    application: Uid,
+}
+
+impl Key {
+    pub(super) fn new(issuer: &str, user: &Uid, application: &Uid) -> Self {
+        Self { issuer: issuer.to_owned(), user: user.clone(), application: application.clone() }
+    }
+}
+
+/// Adds the scopes to those that are there.
+pub(super) fn grant(connection: &Connection, consent: &ConsentRecord) -> Result<(), Fault> {
+    let ConsentRecord { issuer, user_uid, application_uid, client, scope, granted_at } = consent;
+    wholly(connection, || {
+        let id: i64 = connection.prepare_cached(statements::GRANT_CONSENT)?.query_row(
+            params![issuer, user_uid.as_str(), application_uid.as_str(), client.as_str(), granted_at.millis()],
+            |row| row.get(0),
+        )?;
+        let mut add = connection.prepare_cached(statements::GRANT_SCOPE)?;
+        for token in scope.iter() {
+            add.execute(params![id, token.as_str()])?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn find(connection: &Connection, key: Key) -> Result<Option<ConsentRecord>, Fault> {
+    let mut statement = connection.prepare_cached(statements::FIND_CONSENT)?;
+    let mut rows = statement.query([&key.issuer, key.user.as_str(), key.application.as_str()])?;
+    let mut head: Option<(ClientId, Time)> = None;
+    let mut tokens = Vec::new();
+    while let Some(row) = rows.next()? {
+        if head.is_none() {
+            head = Some((ClientId::new(row.get::<_, String>("client")?), values::time(row, "granted_at")?));
+        }
+        if let Some(text) = row.get::<_, Option<String>>("scope")? {
+            tokens.push(ScopeToken::parse(&text).map_err(|_| Fault::Unreadable { column: "scope", at: 0 })?);
+        }
+    }
+    let Key { issuer, user, application } = key;
+    Ok(head.map(|(client, granted_at)| ConsentRecord {
+        issuer,
+        user_uid: user,
+        application_uid: application,
+        client,
+        scope: ScopeSet::from_iter(tokens),
+        granted_at,
+    }))
+}
+
+pub(super) fn revoke(connection: &Connection, key: &Key) -> Result<Ended, Fault> {
+    let Key { issuer, user, application } = key;
+    let mut statement = connection.prepare_cached(statements::REVOKE_CONSENT)?;
+    Ok(values::ended(statement.execute([issuer.as_str(), user.as_str(), application.as_str()])?))
+}

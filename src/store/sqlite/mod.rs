@@ -1,0 +1,154 @@
+//! One file on a local disk, for one process: a thread that writes, a few that read.
+//!
+//! ```text
+//! verb ──► queue (bounded) ──► writer: BEGIN · up to 512 operations · COMMIT ──► answers
+//! verb ──► queue (bounded) ──► readers: one statement each                   ──► answers
+//! ```
+//!
+//! Reading order: [`open`](Sqlite::open) → `schema` and `migrations/` → `statements` → one file for each table → `writer`.
+//! A process that is killed at any instant leaves a file that opens again, with every acknowledged change in it.
+
+use std::path::Path;
+
+use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::time::Time;
+use rusqlite::Connection;
+
+use self::codes::CodeRow;
+use self::consents::Key;
+use self::families::FamilyRow;
+use self::fault::Fault;
+use self::reader::Readers;
+use self::writer::Writer;
+use crate::{Answer, CodeFacts, Ended, Spent, Store, StoreError, Touched, doing};
+
+mod codes;
+mod consents;
+mod families;
+mod fault;
+mod open;
+mod purge;
+mod reader;
+mod schema;
+mod sessions;
+mod statements;
+#[cfg(test)]
+mod tests;
+mod values;
+mod writer;
+
+pub use self::open::OpenError;
+
+/// A store in an SQLite database. Dropping it writes what is queued and closes the file, and blocks while doing so;
+/// [`close`](Sqlite::close) does the same without blocking and tells whether it went well.
+#[derive(Debug)]
+pub struct Sqlite {
+    // In this order: the connection that is closed last is the one that may write, and it removes the log.
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Sqlite {
+    /// Opens a database file, or creates one that only its owner may read. Beside it lie SQLite's `-wal` and `-shm` and
+    /// a file `.lock`, by which a second process is kept out. Blocks.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let open::Opened { writer, readers, lock } = open::open(path.as_ref())?;
+        let writer = Writer::start(writer, lock).map_err(OpenError::Thread)?;
+        let readers = Readers::start(readers).map_err(OpenError::Thread)?;
+        Ok(Self { readers, writer })
+    }
+
+    /// Writes what is queued, folds the log into the database file and lets go of it.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let Self { mut readers, mut writer } = self;
+        let stopped = tokio::task::spawn_blocking(move || {
+            readers.stop();
+            writer.stop()
+        });
+        stopped.await.unwrap_or(Err(Fault::Gone)).map_err(|fault| fault.during(doing::CLOSE))
+    }
+
+    fn write<'a, T: Send + 'static, F>(&'a self, doing: &'static str, work: F) -> Answer<'a, T>
+    where
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        Box::pin(async move { self.writer.write(work).await.map_err(|fault| fault.during(doing)) })
+    }
+
+    fn read<'a, T: Send + 'static, F>(&'a self, doing: &'static str, work: F) -> Answer<'a, T>
+    where
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        Box::pin(async move {
+            // A store that cannot write is no store: it says so to everyone, rather than to half of them.
+            let outcome = if self.writer.is_alive() { self.readers.read(work).await } else { Err(Fault::Gone) };
+            outcome.map_err(|fault| fault.during(doing))
+        })
+    }
+}
+
+impl Store for Sqlite {
+    fn put_code<'a>(&'a self, code: &'a CodeRecord) -> Answer<'a, ()> {
+        let row = CodeRow::of(code);
+        self.write(doing::PUT_CODE, move |connection| row?.put(connection))
+    }
+
+    fn find_code(&self, id: CodeId) -> Answer<'_, CodeFacts> {
+        self.read(doing::FIND_CODE, move |connection| codes::find(connection, id))
+    }
+
+    fn spend_code<'a>(&'a self, id: CodeId, family: &'a FamilyRecord, now: Time) -> Answer<'a, Spent> {
+        let family = FamilyRow::of(family);
+        self.write(doing::SPEND_CODE, move |connection| codes::spend(connection, id, &family?, now))
+    }
+
+    fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
+        self.read(doing::FIND_FAMILY, move |connection| families::find(connection, id))
+    }
+
+    fn revoke_family(&self, id: FamilyId, now: Time) -> Answer<'_, Ended> {
+        self.write(doing::REVOKE_FAMILY, move |connection| families::revoke(connection, id, now))
+    }
+
+    fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>) -> Answer<'a, ()> {
+        let session = session.clone();
+        self.write(doing::OPEN_SESSION, move |connection| sessions::open(connection, &session, replaces))
+    }
+
+    fn find_session(&self, id: SessionId) -> Answer<'_, Option<SessionRecord>> {
+        self.read(doing::FIND_SESSION, move |connection| sessions::find(connection, id))
+    }
+
+    fn touch_session(&self, id: SessionId, now: Time) -> Answer<'_, Touched> {
+        self.write(doing::TOUCH_SESSION, move |connection| sessions::touch(connection, id, now))
+    }
+
+    fn end_session(&self, id: SessionId) -> Answer<'_, Ended> {
+        self.write(doing::END_SESSION, move |connection| sessions::end(connection, id))
+    }
+
+    fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {
+        let consent = consent.clone();
+        self.write(doing::GRANT_CONSENT, move |connection| consents::grant(connection, &consent))
+    }
+
+    fn find_consent<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        application: &'a Uid,
+    ) -> Answer<'a, Option<ConsentRecord>> {
+        let key = Key::new(issuer, user, application);
+        self.read(doing::FIND_CONSENT, move |connection| consents::find(connection, key))
+    }
+
+    fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended> {
+        let key = Key::new(issuer, user, application);
+        self.write(doing::REVOKE_CONSENT, move |connection| consents::revoke(connection, &key))
+    }
+
+    fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {
+        self.write(doing::PURGE, move |connection| purge::purge(connection, now, limit))
+    }
+}

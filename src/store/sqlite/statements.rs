@@ -1,0 +1,122 @@
+//! The text of every statement, in the dialect that SQLite and PostgreSQL share.
+//!
+//! Parameters are `$1`, `$2`, …: PostgreSQL takes the number, SQLite takes a name whose position is that of its first
+//! use, so each text uses them first in ascending order.
+
+pub(super) const PUT_CODE: &str = "\
+INSERT INTO codes (id, proof, redirect_uri, challenge, granted, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+
+pub(super) const FIND_CODE: &str = "\
+SELECT proof, redirect_uri, challenge, granted, expires_at, family FROM codes WHERE id = $1";
+
+/// Single use hangs on this condition: of two calls, in whatever order, one changes the row.
+pub(super) const SPEND_CODE: &str = "\
+UPDATE codes SET spent_at = $1, family = $2 WHERE id = $3 AND spent_at IS NULL AND expires_at > $1";
+
+pub(super) const PUT_FAMILY: &str = "\
+INSERT INTO families (id, issuer, user_uid, application_uid, session, granted, created_at, expires_at, revoked_at) \
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+pub(super) const FIND_FAMILY: &str = "\
+SELECT granted, created_at, expires_at, revoked_at FROM families WHERE id = $1";
+
+pub(super) const REVOKE_FAMILY: &str = "\
+UPDATE families SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL";
+
+pub(super) const PUT_SESSION: &str = "\
+INSERT INTO sessions (id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at) \
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+
+pub(super) const FIND_SESSION: &str = "\
+SELECT proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at FROM sessions WHERE id = $1";
+
+pub(super) const TOUCH_SESSION: &str = "\
+UPDATE sessions SET last_seen_at = CASE WHEN last_seen_at < $1 THEN $1 ELSE last_seen_at END WHERE id = $2";
+
+pub(super) const END_SESSION: &str = "DELETE FROM sessions WHERE id = $1";
+
+pub(super) const GRANT_CONSENT: &str = "\
+INSERT INTO consents (issuer, user_uid, application_uid, client, granted_at) VALUES ($1, $2, $3, $4, $5) \
+ON CONFLICT (user_uid, application_uid, issuer) DO UPDATE SET client = excluded.client, granted_at = \
+CASE WHEN consents.granted_at < excluded.granted_at THEN excluded.granted_at ELSE consents.granted_at END \
+RETURNING id";
+
+pub(super) const GRANT_SCOPE: &str = "\
+INSERT INTO consent_scopes (consent, scope) VALUES ($1, $2) ON CONFLICT (consent, scope) DO NOTHING";
+
+pub(super) const FIND_CONSENT: &str = "\
+SELECT consents.client, consents.granted_at, consent_scopes.scope \
+FROM consents LEFT JOIN consent_scopes ON consent_scopes.consent = consents.id \
+WHERE consents.issuer = $1 AND consents.user_uid = $2 AND consents.application_uid = $3";
+
+pub(super) const REVOKE_CONSENT: &str = "\
+DELETE FROM consents WHERE issuer = $1 AND user_uid = $2 AND application_uid = $3";
+
+/// Runs before [`PURGE_FAMILIES`] with the same parameters, so that both mean the same families.
+pub(super) const PURGE_SPENT_CODES: &str = "\
+DELETE FROM codes WHERE family IN (SELECT id FROM families WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
+
+pub(super) const PURGE_FAMILIES: &str = "\
+DELETE FROM families WHERE id IN (SELECT id FROM families WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
+
+pub(super) const PURGE_UNSPENT_CODES: &str = "\
+DELETE FROM codes WHERE id IN \
+(SELECT id FROM codes WHERE spent_at IS NULL AND expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
+
+pub(super) const PURGE_SESSIONS: &str = "\
+DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
+
+/// All of them: opening a database prepares each once, so that a damaged schema is found then.
+pub(super) const ALL: &[&str] = &[
+    PUT_CODE,
+    FIND_CODE,
+    SPEND_CODE,
+    PUT_FAMILY,
+    FIND_FAMILY,
+    REVOKE_FAMILY,
+    PUT_SESSION,
+    FIND_SESSION,
+    TOUCH_SESSION,
+    END_SESSION,
+    GRANT_CONSENT,
+    GRANT_SCOPE,
+    FIND_CONSENT,
+    REVOKE_CONSENT,
+    PURGE_SPENT_CODES,
+    PURGE_FAMILIES,
+    PURGE_UNSPENT_CODES,
+    PURGE_SESSIONS,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema;
+    use super::*;
+
+    #[test]
+    fn parameters_are_first_used_in_ascending_order() {
+        for text in ALL {
+            let mut known = 0;
+            for part in text.split('$').skip(1) {
+                let number: usize = part.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+                assert!(number <= known + 1, "{text}");
+                known = known.max(number);
+            }
+            assert!(known > 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_statement_scans_a_table() {
+        let mut connection = rusqlite::Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        for text in ALL {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+            let parameters = vec![1; plan.parameter_count()];
+            let steps = plan.query_map(rusqlite::params_from_iter(parameters), |row| row.get::<_, String>(3)).unwrap();
+            for step in steps.map(Result::unwrap) {
+                assert!(!step.starts_with("SCAN"), "{text}: {step}");
+            }
+        }
+    }
+}

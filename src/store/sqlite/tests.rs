@@ -1,0 +1,223 @@
+//! What only a database on a disk can get wrong.
+
+use std::sync::mpsc;
+
+use futures::future::join_all;
+use futures::poll;
+use rusqlite::params;
+use tempfile::TempDir;
+
+use super::*;
+use crate::suite::{NOW, assert_same, code, consent, family, scope, session, spent};
+
+mod batches;
+mod files;
+mod kill;
+
+/// An empty store, and its folder.
+fn fresh() -> (Sqlite, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(folder.path().join("state.db")).unwrap();
+    (store, folder)
+}
+
+fn reopen(folder: &TempDir) -> Sqlite {
+    Sqlite::open(folder.path().join("state.db")).unwrap()
+}
+
+/// Keeps the writer busy, so that what is asked for meanwhile goes into one transaction. Dropping the answer lets it go.
+async fn stall(store: &Sqlite) -> mpsc::Sender<()> {
+    let (gate, opened) = mpsc::channel::<()>();
+    let (started, running) = tokio::sync::oneshot::channel();
+    let stalled = Box::pin(store.writer.write(move |_| {
+        started.send(()).unwrap();
+        // An error is how a dropped gate shows.
+        Ok(opened.recv().is_err())
+    }));
+    let mut stalled = stalled;
+    assert!(poll!(&mut stalled).is_pending());
+    running.await.unwrap();
+    gate
+}
+
+/// The whole chain of an error, as a log would show it.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut words = format!("{error} / {error:?}");
+    if let Some(source) = error.source() {
+        words = format!("{words}: {}", self::words(source));
+    }
+    words
+}
+
+#[tokio::test]
+async fn reopening_finds_everything() {
+    let (store, folder) = fresh();
+    let shared: crate::suite::Subjected = std::sync::Arc::new(store);
+    shared.put_code(&code(1)).await.unwrap();
+    spent(&shared, 2).await;
+    shared.revoke_family(family(2).id, NOW).await.unwrap();
+    shared.open_session(&session(3), None).await.unwrap();
+    shared.grant_consent(&consent("openid email")).await.unwrap();
+    drop(shared);
+    for round in 0..3 {
+        let store = reopen(&folder);
+        assert!(matches!(store.find_code(code(1).id).await.unwrap(), CodeFacts::Live(_)), "round {round}");
+        assert!(matches!(store.find_code(code(2).id).await.unwrap(), CodeFacts::Spent { .. }));
+        let revoked = store.find_family(family(2).id).await.unwrap();
+        assert_eq!(revoked.unwrap().revoked_at, Some(NOW));
+        assert_same(&store.find_session(session(3).id).await.unwrap(), &Some(session(3)));
+        let ConsentRecord { issuer, user_uid, application_uid, .. } = consent("");
+        let found = store.find_consent(&issuer, &user_uid, &application_uid).await.unwrap();
+        assert_eq!(found, Some(consent("openid email")));
+        // Each way of letting go, and the first opening after each.
+        if round == 0 { drop(store) } else { store.close().await.unwrap() }
+    }
+}
+
+#[tokio::test]
+async fn what_was_queued_is_written_although_the_callers_went_away() {
+    let (store, folder) = fresh();
+    let gate = stall(&store).await;
+    let codes: Vec<_> = (0..100).map(code).collect();
+    let mut verbs = Box::pin(join_all(codes.iter().map(|code| store.put_code(code))));
+    assert!(poll!(&mut verbs).is_pending());
+    drop(verbs);
+    drop(gate);
+    drop(store);
+    let store = reopen(&folder);
+    for code in codes {
+        assert!(matches!(store.find_code(code.id).await.unwrap(), CodeFacts::Live(_)));
+    }
+}
+
+/// Rows as version 1 of the schema holds them, down to the letter: a later version must go on reading them.
+#[tokio::test]
+async fn rows_of_schema_version_1_are_read() {
+    const GRANTED: &str = r#"{"issuer":"https://id.example","client":"default.wiki","application_uid":"a","subject":"s",
+        "user_uid":"u","scope":["email","openid"],"nonce":null,"auth_time":1699999995000,"auth_time_requested":false,
+        "amr":["pwd"],"session":"018bcfe5-6800-7000-8000-000000000001"}"#;
+    let (store, _folder) = fresh();
+    let id = code(1).id.uuid();
+    let challenge = serde_json::to_string(&vec![5; 32]).unwrap();
+    store
+        .writer
+        .write(move |connection| {
+            let bytes = id.as_bytes();
+            connection.execute(
+                "INSERT INTO codes VALUES ($1, $2, 'https://app.example/cb', $3, $4, 1700000060000, 1700000001000, $1)",
+                params![bytes, [6_u8; 32], challenge, GRANTED],
+            )?;
+            connection.execute(
+                "INSERT INTO families VALUES ($1, 'https://id.example', 'u', 'a', $1, $2, 1700000001000, 1700003600000, NULL)",
+                params![bytes, GRANTED],
+            )?;
+            connection.execute(
+                "INSERT INTO sessions VALUES ($1, $2, 'https://id.example', 's', 'u', 1699999995000, '[\"pwd\"]', \
+                 1700000002000, 1700086400000)",
+                params![bytes, [6_u8; 32]],
+            )?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+
+    let CodeFacts::Spent { record, family: named } = store.find_code(code(1).id).await.unwrap() else { panic!() };
+    assert_eq!(named.uuid(), id);
+    assert_eq!(record.proof.as_bytes(), &[6; 32]);
+    assert_eq!(serde_json::to_value(&record.challenge).unwrap(), serde_json::json!(vec![5; 32]));
+    assert_eq!(record.redirect_uri, "https://app.example/cb");
+    assert_eq!(record.expires_at, NOW.plus_secs(60));
+    assert_eq!(record.authorization.scope, scope("openid email"));
+    assert_eq!(record.authorization.auth_time, NOW.plus_secs(-5));
+    let kept = store.find_family(family(1).id).await.unwrap().unwrap();
+    assert_same(&kept.authorization, &record.authorization);
+    assert_eq!((kept.created_at, kept.expires_at), (NOW.plus_secs(1), NOW.plus_secs(3600)));
+    let kept = store.find_session(session(1).id).await.unwrap().unwrap();
+    assert_eq!((kept.last_seen_at, kept.expires_at), (NOW.plus_secs(2), NOW.plus_secs(86_400)));
+    assert_eq!(kept.amr, ["pwd"]);
+}
+
+/// What cannot be read is an error that says where, without quoting it: it may be a secret that strayed there.
+#[tokio::test]
+async fn an_unreadable_row_is_an_error_that_quotes_nothing() {
+    let (store, _folder) = fresh();
+    for (n, change, expect) in [
+        (1, "UPDATE codes SET granted = '\"hunter2\"' WHERE id = $1", "column `granted` holds what"),
+        (2, "UPDATE codes SET challenge = '[\"hunter2\"]' WHERE id = $1", "column `challenge` holds what"),
+        (3, "UPDATE codes SET granted = '{\"issuer\":1,\"hunter2\":2}' WHERE id = $1", "column `granted` holds what"),
+        (4, "UPDATE codes SET proof = CAST('hunter2' AS BLOB) WHERE id = $1", "InvalidBlobSize"),
+    ] {
+        store.put_code(&code(n)).await.unwrap();
+        let id = code(n).id.uuid();
+        store.writer.write(move |connection| Ok(connection.execute(change, [id.as_bytes()])?)).await.unwrap();
+        let error = store.find_code(code(n).id).await.unwrap_err();
+        let words = words(&error);
+        assert!(words.contains(expect), "{words}");
+        assert!(!words.contains("hunter2"), "{words}");
+    }
+}
+
+/// RFC 7009 §2.2: 200 means revoked. A store that cannot write must say so, whatever it is asked.
+#[tokio::test]
+async fn t_p16_when_the_writer_is_dead_every_verb_is_an_error() {
+    let (store, _folder) = fresh();
+    let died = store.writer.write::<(), _>(|_| panic!("on purpose")).await;
+    assert!(matches!(died, Err(Fault::Gone)));
+    let ConsentRecord { issuer, user_uid, application_uid, .. } = consent("");
+    let (code, family, session, consent) = (code(1), family(1), session(1), consent("openid"));
+    let failures = [
+        store.put_code(&code).await.unwrap_err(),
+        store.find_code(code.id).await.unwrap_err(),
+        store.spend_code(code.id, &family, NOW).await.unwrap_err(),
+        store.find_family(family.id).await.unwrap_err(),
+        store.revoke_family(family.id, NOW).await.unwrap_err(),
+        store.open_session(&session, None).await.unwrap_err(),
+        store.find_session(session.id).await.unwrap_err(),
+        store.touch_session(session.id, NOW).await.unwrap_err(),
+        store.end_session(session.id).await.unwrap_err(),
+        store.grant_consent(&consent).await.unwrap_err(),
+        store.find_consent(&issuer, &user_uid, &application_uid).await.unwrap_err(),
+        store.revoke_consent(&issuer, &user_uid, &application_uid).await.unwrap_err(),
+        store.purge(NOW, 1).await.unwrap_err(),
+    ];
+    for error in failures {
+        assert!(words(&error).contains("restart the process"), "{error:?}");
+    }
+    assert!(store.close().await.is_err());
+}
+
+#[tokio::test]
+async fn a_dead_reader_costs_one_answer() {
+    let (store, _folder) = fresh();
+    store.put_code(&code(1)).await.unwrap();
+    let died = store.readers.read::<(), _>(|_| panic!("on purpose")).await;
+    assert!(matches!(died, Err(Fault::Gone)));
+    for _ in 0..20 {
+        assert!(matches!(store.find_code(code(1).id).await.unwrap(), CodeFacts::Live(_)));
+    }
+}
+
+#[tokio::test]
+async fn readers_cannot_write() {
+    let (store, _folder) = fresh();
+    let tried = store.readers.read(|connection| Ok(connection.execute("DELETE FROM sessions", ())?)).await;
+    assert!(tried.unwrap_err().to_string().contains("readonly"));
+}
+
+#[tokio::test]
+async fn a_commit_waits_for_the_disk() {
+    let (store, _folder) = fresh();
+    for (pragma, expect) in
+        [("synchronous", "2"), ("journal_mode", "wal"), ("foreign_keys", "1"), ("wal_autocheckpoint", "4000")]
+    {
+        let query = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+        let found = store.writer.write(move |connection| {
+            Ok(connection.query_row(&query, (), |row| row.get::<_, String>(0)).or_else(|_| {
+                connection.query_row(&format!("PRAGMA {pragma}"), (), |row| {
+                    row.get::<_, i64>(0).map(|number| number.to_string()).or_else(|_| row.get(0))
+                })
+            })?)
+        });
+        assert_eq!(found.await.unwrap(), expect, "{pragma}");
+    }
+}

@@ -1,0 +1,95 @@
+//! [`Store::put_code`](crate::Store::put_code), [`find_code`](crate::Store::find_code),
+//! [`spend_code`](crate::Store::spend_code).
+
+#![expect(missing_docs, reason = "the names of the checks say what they check")]
+
+use oidc::records::CodeRecord;
+
+use super::{NOW, Subjected, assert_same, code, family, spent};
+use crate::{CodeFacts, Spent};
+
+async fn live(store: &Subjected, n: u64) -> CodeRecord {
+    match store.find_code(code(n).id).await.unwrap() {
+        CodeFacts::Live(record) => record,
+        other @ (CodeFacts::Spent { .. } | CodeFacts::Unknown) => panic!("not live: {other:?}"),
+    }
+}
+
+pub async fn a_code_is_found_as_it_was_kept(store: Subjected) {
+    store.put_code(&code(1)).await.unwrap();
+    store.put_code(&code(2)).await.unwrap();
+    assert_same(&live(&store, 1).await, &code(1));
+    assert_same(&live(&store, 2).await, &code(2));
+}
+
+pub async fn a_code_without_options_is_found_as_it_was_kept(store: Subjected) {
+    let mut bare = code(1);
+    bare.challenge = None;
+    bare.authorization.nonce = None;
+    bare.authorization.amr = Vec::new();
+    store.put_code(&bare).await.unwrap();
+    assert_same(&live(&store, 1).await, &bare);
+}
+
+pub async fn an_unknown_code_is_unknown(store: Subjected) {
+    store.put_code(&code(1)).await.unwrap();
+    assert!(matches!(store.find_code(code(2).id).await.unwrap(), CodeFacts::Unknown));
+}
+
+pub async fn a_taken_code_id_is_an_error_and_changes_nothing(store: Subjected) {
+    store.put_code(&code(1)).await.unwrap();
+    let mut other = code(1);
+    other.redirect_uri = "https://elsewhere.example".to_owned();
+    let error = store.put_code(&other).await.unwrap_err();
+    assert_eq!(error.to_string(), "the store did not answer while it tried to keep a code");
+    assert_same(&live(&store, 1).await, &code(1));
+}
+
+pub async fn an_expired_code_is_still_told_as_live(store: Subjected) {
+    let mut old = code(1);
+    old.expires_at = NOW.plus_secs(-3600);
+    store.put_code(&old).await.unwrap();
+    assert_same(&live(&store, 1).await, &old);
+}
+
+pub async fn spending_creates_the_family_and_keeps_the_code(store: Subjected) {
+    spent(&store, 1).await;
+    let facts = store.find_code(code(1).id).await.unwrap();
+    let CodeFacts::Spent { record, family: named } = facts else { panic!("not spent: {facts:?}") };
+    assert_same(&record, &code(1));
+    assert_eq!(named, family(1).id);
+    assert_same(&store.find_family(named).await.unwrap(), &Some(family(1)));
+}
+
+pub async fn spending_twice_loses_and_writes_nothing(store: Subjected) {
+    spent(&store, 1).await;
+    assert_eq!(store.spend_code(code(1).id, &family(2), NOW).await.unwrap(), Spent::LostRace);
+    assert!(store.find_family(family(2).id).await.unwrap().is_none());
+    let facts = store.find_code(code(1).id).await.unwrap();
+    assert!(matches!(facts, CodeFacts::Spent { family: named, .. } if named == family(1).id));
+}
+
+pub async fn spending_at_the_exact_expiry_loses(store: Subjected) {
+    let last = |code: CodeRecord, millis| oidc::time::Time::from_millis(code.expires_at.millis() - millis);
+    for n in [1, 2] {
+        store.put_code(&code(n)).await.unwrap();
+    }
+    assert_eq!(store.spend_code(code(1).id, &family(1), last(code(1), 0)).await.unwrap(), Spent::LostRace);
+    assert!(store.find_family(family(1).id).await.unwrap().is_none());
+    assert_same(&live(&store, 1).await, &code(1));
+    assert_eq!(store.spend_code(code(2).id, &family(2), last(code(2), 1)).await.unwrap(), Spent::Done);
+}
+
+pub async fn spending_an_unknown_code_loses(store: Subjected) {
+    assert_eq!(store.spend_code(code(1).id, &family(1), NOW).await.unwrap(), Spent::LostRace);
+    assert!(store.find_family(family(1).id).await.unwrap().is_none());
+}
+
+pub async fn a_taken_family_id_is_an_error_and_spends_nothing(store: Subjected) {
+    spent(&store, 1).await;
+    store.put_code(&code(2)).await.unwrap();
+    store.spend_code(code(2).id, &family(1), NOW).await.unwrap_err();
+    assert_same(&live(&store, 2).await, &code(2));
+    assert_same(&store.find_family(family(1).id).await.unwrap(), &Some(family(1)));
+    assert_eq!(store.spend_code(code(2).id, &family(2), NOW).await.unwrap(), Spent::Done);
+}
