@@ -23,8 +23,8 @@ pub mod prompt;
 pub mod records;
 pub mod refusal;
 pub mod scope;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;
 pub mod token;
 pub mod uri;

@@ -1,4 +1,5 @@
-//! One small realm for the unit tests: literal values, a fixed time.
+//! One small realm for tests: literal values, a fixed time.
+#![expect(clippy::unwrap_used, reason = "literals that are known to be good")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
@@ -20,23 +21,33 @@ use crate::scope::ScopeSet;
 use crate::time::Time;
 use crate::uri::{Issuer, RedirectUri};
 
-pub(crate) const NOW: Time = Time::from_secs(1_800_000_000);
-pub(crate) const ISSUER: &str = "https://id.example.com/oidc";
-pub(crate) const CALLBACK: &str = "https://notes.example.com/cb";
-pub(crate) const SECRET: &str = "s3cret+with special%characters";
-pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+/// The time of every test.
+pub const NOW: Time = Time::from_secs(1_800_000_000);
+/// The issuer.
+pub const ISSUER: &str = "https://id.example.com/oidc";
+/// The redirect URI of [`client`].
+pub const CALLBACK: &str = "https://notes.example.com/cb";
+/// The secret of [`client`]; every character that an encoding could lose.
+pub const SECRET: &str = "s3cret+with special%characters";
+/// RFC 7636 appendix B.
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+/// RFC 7636 appendix B.
+pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-pub(crate) static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES256).unwrap());
-pub(crate) static SERVER_KEYS: LazyLock<ServerKeys> = LazyLock::new(|| {
+/// The signing key of every realm.
+pub static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES256).unwrap());
+/// Seals and MACs.
+pub static SERVER_KEYS: LazyLock<ServerKeys> = LazyLock::new(|| {
     ServerKeys::new(BTreeMap::from([("k1".to_owned(), Secret::new([7; 32]))]), "k1".to_owned()).unwrap()
 });
 
-pub(crate) fn scope(text: &str) -> ScopeSet {
+/// A scope set.
+pub fn scope(text: &str) -> ScopeSet {
     ScopeSet::parse(text).unwrap()
 }
 
-pub(crate) fn client() -> Client {
+/// A confidential client.
+pub fn client() -> Client {
     let id = ClientId::new("team-a.notes");
     let verifier = SecretVerifier::new(&SERVER_KEYS, id.as_str(), &Secret::new(SECRET.to_owned()));
     Client {
@@ -80,7 +91,7 @@ pub(crate) fn client() -> Client {
 }
 
 /// A client that keeps no secret, on a person's device.
-pub(crate) fn public_client() -> Client {
+pub fn public_client() -> Client {
     Client {
         id: ClientId::new("team-a.cli"),
         uid: Uid::new("app-2"),
@@ -94,7 +105,8 @@ pub(crate) fn public_client() -> Client {
     }
 }
 
-pub(crate) fn account() -> Account {
+/// Alice.
+pub fn account() -> Account {
     Account {
         subject: Subject::new("alice-subject"),
         uid: Uid::new("user-1"),
@@ -110,7 +122,8 @@ pub(crate) fn account() -> Account {
     }
 }
 
-pub(crate) fn realm_of(issuer: &str, clients: Vec<Client>, accounts: Vec<Account>) -> Realm {
+/// A realm with these clients and people.
+pub fn realm_of(issuer: &str, clients: Vec<Client>, accounts: Vec<Account>) -> Realm {
     Realm::new(RealmParts {
         issuer: Issuer::parse(issuer).unwrap(),
         display_name: "Example".to_owned(),
@@ -127,11 +140,13 @@ pub(crate) fn realm_of(issuer: &str, clients: Vec<Client>, accounts: Vec<Account
     })
 }
 
-pub(crate) fn realm() -> Realm {
+/// The realm with both clients and Alice.
+pub fn realm() -> Realm {
     realm_of(ISSUER, vec![client(), public_client()], vec![account()])
 }
 
-pub(crate) fn session(auth_time: Time) -> SessionRecord {
+/// Alice's session since `auth_time`.
+pub fn session(auth_time: Time) -> SessionRecord {
     SessionRecord {
         id: SessionId::new(Uuid::from_u128(1)),
         proof: Opaque::new(Uuid::from_u128(1), [1; 32]).hash(),
@@ -145,16 +160,19 @@ pub(crate) fn session(auth_time: Time) -> SessionRecord {
     }
 }
 
-pub(crate) fn form(pairs: &[(&str, &str)]) -> Form {
+/// A form with these parameters.
+pub fn form(pairs: &[(&str, &str)]) -> Form {
     let text: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     Form::parse(text.as_bytes()).unwrap()
 }
 
-pub(crate) fn code() -> Opaque {
+/// A code.
+pub fn code() -> Opaque {
     Opaque::new(Uuid::from_u128(42), [5; 32])
 }
 
-pub(crate) fn code_record() -> CodeRecord {
+/// What was granted for [`code`].
+pub fn code_record() -> CodeRecord {
     CodeRecord {
         id: CodeId::new(code().row()),
         proof: code().hash(),

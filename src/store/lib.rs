@@ -119,6 +119,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes at most `limit` rows of each table that are of no use any more at `now`; answers how many went. A spent
     /// code goes together with its family, so that a replay is recognised for as long as there is something to revoke.
-    /// Consents stay until they are withdrawn.
+    /// Consents stay until they are withdrawn. Other writes wait meanwhile, so `limit` should be some hundreds, and the
+    /// caller should come back while anything goes.
     fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64>;
 }

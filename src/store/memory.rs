@@ -199,8 +199,7 @@ impl Store for Memory {
             let expired = families.values().filter(|family| family.expires_at <= now).map(|family| family.id);
             let doomed: BTreeSet<FamilyId> = expired.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
             let spent = prune(codes, limit, |code| code.spent_for.is_some_and(|family| doomed.contains(&family)));
-            let unspent =
-                prune(codes, limit - spent, |code| code.spent_for.is_none() && code.record.expires_at <= now);
+            let unspent = prune(codes, limit - spent, |code| code.spent_for.is_none() && code.record.expires_at <= now);
             let families = prune(families, limit, |family| doomed.contains(&family.id));
             let sessions = prune(sessions, limit, |session| session.expires_at <= now);
             Ok(spent + unspent + families + sessions)

@@ -24,24 +24,32 @@ use crate::alg::Algorithm;
 use crate::key::SigningKey;
 
 pub(super) fn sign<T: Serialize>(key: &SigningKey, typ: &str, claims: &T) -> Result<String, SignError> {
-    if !*INSTALLED {
-        return Err(SignError::Provider);
-    }
     let algorithm = key.algorithm();
     let input = signing_input(&Header { typ, alg: algorithm, kid: Some(key.kid().as_str()) }, claims)?;
     IN_HAND.set(Some(key.clone()));
-    let signature = jsonwebtoken::crypto::sign(input.as_bytes(), marker(algorithm), wire(algorithm));
-    // Already empty, unless the library gave up before it asked for the signer.
+    let token = finish(input, marker(algorithm), algorithm);
+    // Already empty, unless the signer was never asked for.
     IN_HAND.set(None);
-    Ok(append(input, &signature.map_err(|_| SignError::Failed)?))
+    token
 }
 
 pub(super) fn sign_hs256<T: Serialize>(secret: &[u8], typ: &str, claims: &T) -> Result<String, SignError> {
     let input = signing_input(&Header { typ, alg: Algorithm::HS256, kid: None }, claims)?;
-    // The real key, not a marker: if a foreign provider were installed, a marker would be a secret that anybody knows.
-    let key = EncodingKey::from_secret(secret);
-    let signature = jsonwebtoken::crypto::sign(input.as_bytes(), &key, JwtAlgorithm::HS256);
-    Ok(append(input, &signature.map_err(|_| SignError::Failed)?))
+    // The real key: a marker would be a secret that anybody knows.
+    finish(input, &EncodingKey::from_secret(secret), Algorithm::HS256)
+}
+
+/// Appends the signature. The only caller of the library: it keeps the provider that it finds at its first use for good,
+/// so that one has to be ours.
+fn finish(mut input: String, key: &EncodingKey, algorithm: Algorithm) -> Result<String, SignError> {
+    if !*INSTALLED {
+        return Err(SignError::Provider);
+    }
+    let signature =
+        jsonwebtoken::crypto::sign(input.as_bytes(), key, wire(algorithm)).map_err(|_| SignError::Failed)?;
+    input.push('.');
+    input.push_str(&signature);
+    Ok(input)
 }
 
 #[derive(Serialize)]
@@ -62,12 +70,6 @@ fn signing_input<T: Serialize>(header: &Header<'_>, claims: &T) -> Result<String
     out.push('.');
     URL_SAFE_NO_PAD.encode_string(claims, &mut out);
     Ok(out)
-}
-
-fn append(mut input: String, signature: &str) -> String {
-    input.push('.');
-    input.push_str(signature);
-    input
 }
 
 /// Not a key in any encoding, so a provider that tries to parse it refuses it.
@@ -137,33 +139,36 @@ impl JwtSigner for Held {
 mod tests {
     use super::*;
 
+    fn finish_marker(algorithm: Algorithm) -> Result<String, SignError> {
+        finish("m".to_owned(), marker(algorithm), algorithm)
+    }
+
     #[test]
     fn a_marker_without_a_key_in_hand_signs_nothing() {
-        assert!(*INSTALLED);
         for algorithm in Algorithm::ALL {
-            assert!(jsonwebtoken::crypto::sign(b"m", marker(algorithm), wire(algorithm)).is_err(), "{algorithm}");
+            assert_eq!(finish_marker(algorithm), Err(SignError::Failed), "{algorithm}");
         }
         let as_secret = EncodingKey::from_secret(MARKER);
-        assert!(jsonwebtoken::crypto::sign(b"m", &as_secret, JwtAlgorithm::HS256).is_err());
+        assert_eq!(finish("m".to_owned(), &as_secret, Algorithm::HS256), Err(SignError::Failed));
     }
 
     #[test]
     fn a_key_in_hand_signs_once_and_for_its_algorithm_only() {
         let key = SigningKey::generate(Algorithm::EdDSA).unwrap();
         IN_HAND.set(Some(key.clone()));
-        assert!(jsonwebtoken::crypto::sign(b"m", marker(Algorithm::ES256), JwtAlgorithm::ES256).is_err());
+        assert_eq!(finish_marker(Algorithm::ES256), Err(SignError::Failed));
         assert!(IN_HAND.take().is_none());
         IN_HAND.set(Some(key));
-        let sign = || jsonwebtoken::crypto::sign(b"m", marker(Algorithm::EdDSA), JwtAlgorithm::EdDSA);
-        assert!(sign().is_ok());
-        assert!(sign().is_err());
+        assert!(finish_marker(Algorithm::EdDSA).is_ok());
+        assert_eq!(finish_marker(Algorithm::EdDSA), Err(SignError::Failed));
     }
 
     #[test]
     fn other_keys_are_the_librarys_business() {
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
         let der = EncodingKey::from_ec_der(key.to_pkcs8().expose());
-        let signature = jsonwebtoken::crypto::sign(b"m", &der, JwtAlgorithm::ES256).unwrap();
-        assert!(key.verifying_key().verify(b"m", &crate::b64::decode(&signature).unwrap()));
+        let signed = finish("m".to_owned(), &der, Algorithm::ES256).unwrap();
+        let signature = signed.strip_prefix("m.").unwrap();
+        assert!(key.verifying_key().verify(b"m", &crate::b64::decode(signature).unwrap()));
     }
 }

@@ -116,7 +116,12 @@ impl Checked<'_> {
     }
 }
 
-impl Addressed<'_> {
+impl<'c> Addressed<'c> {
+    /// The client.
+    pub fn client(&self) -> &'c Client {
+        self.client
+    }
+
     /// How the answer will travel.
     pub fn mode(&self) -> ResponseMode {
         self.to.mode

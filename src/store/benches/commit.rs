@@ -95,10 +95,11 @@ async fn measure(store: Arc<dyn Store>, tasks: usize) -> Result<Measured, Failur
 
 /// A code and its family, of the size that real ones have.
 fn pair(n: u64) -> (CodeRecord, FamilyRecord) {
-    let [a, b, c, d, e, f, g, h] = n.to_be_bytes();
-    // A thousand rows share a millisecond, as on a busy server; the rest stands for randomness.
-    let row: Uuid = Builder::from_unix_timestamp_millis(1_700_000_000_000 + n / 1000, &[h, g, f, e, d, c, b, a, h, g])
-        .into_uuid();
+    // A thousand rows share a millisecond, as on a busy server, and come in no order within it.
+    let mut rest = [0; 10];
+    rest[1] = n.wrapping_mul(37).to_le_bytes()[0];
+    rest[2..].copy_from_slice(&n.to_be_bytes());
+    let row: Uuid = Builder::from_unix_timestamp_millis(1_700_000_000_000 + n / 1000, &rest).into_uuid();
     let authorization = Authorization {
         issuer: "https://identity.example.com/realms/default".to_owned(),
         client: ClientId::new("team-a.dashboard"),

@@ -27,7 +27,9 @@ pub enum OpenError {
     #[error("`{0}` is not the name of a file: give the path of the database file itself")]
     NotAFile(PathBuf),
     /// The folder or a file in it cannot be created or written.
-    #[error("cannot write `{path}`: its folder must exist, and the user who runs this process must be able to write in it")]
+    #[error(
+        "cannot write `{path}`: its folder must exist, and the user who runs this process must be able to write in it"
+    )]
     Unwritable {
         /// The file that was to be written.
         path: PathBuf,
@@ -70,7 +72,9 @@ pub enum OpenError {
         source: rusqlite::Error,
     },
     /// The file system cannot keep the log that durable commits need.
-    #[error("`{path}` cannot use a write-ahead log (SQLite chose `{mode}`): put it on a local disk, not on a network share")]
+    #[error(
+        "`{path}` cannot use a write-ahead log (SQLite chose `{mode}`): put it on a local disk, not on a network share"
+    )]
     NoLog {
         /// The file.
         path: PathBuf,
@@ -162,13 +166,12 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Makes an empty file that only its owner may read, where there is none. SQLite gives its log the same mode.
+/// Makes an empty file that only its owner may read, where there is none; SQLite gives its log the same mode. Opening
+/// for writing also finds out now, and not at the first login, that the file may only be read.
 fn create(path: &Path) -> Result<(), OpenError> {
     let unwritable = |source| OpenError::Unwritable { path: path.to_owned(), source };
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        made => drop(made.map_err(unwritable)?),
-    }
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    drop(made.map_err(unwritable)?);
     // The name itself must survive a power cut, or every commit is lost with it.
     let folder = path.parent().unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)

@@ -36,7 +36,8 @@ impl Writer {
     pub(super) fn start(connection: Connection, lock: File) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let owned = Owned { connection, lock };
-        let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || serve(owned, waiting))?;
+        let thread =
+            std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || serve(owned, waiting))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -140,11 +141,10 @@ fn serve(owned: Owned, mut waiting: mpsc::Receiver<Box<dyn Operation>>) -> Resul
             operation.answer(&fate);
         }
     }
-    let Owned { connection, lock } = owned;
+    // Here too the connection goes first: what is bound last is dropped first.
+    let Owned { lock: _lock, connection } = owned;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()))?;
-    connection.close().map_err(|(_, error)| error)?;
-    drop(lock);
-    Ok(())
+    Ok(connection.close().map_err(|(_, error)| error)?)
 }
 
 /// Runs a batch in one transaction. An operation that fails takes back its own changes only; an error here means that

@@ -39,7 +39,7 @@ pub async fn an_unknown_code_is_unknown(store: Subjected) {
 pub async fn a_taken_code_id_is_an_error_and_changes_nothing(store: Subjected) {
     store.put_code(&code(1)).await.unwrap();
     let mut other = code(1);
-    other.redirect_uri = "https://elsewhere.example".to_owned();
+    other.redirect_uri.push_str("&other");
     let error = store.put_code(&other).await.unwrap_err();
     assert_eq!(error.to_string(), "the store did not answer while it tried to keep a code");
     assert_same(&live(&store, 1).await, &code(1));

@@ -32,11 +32,8 @@ pub async fn an_empty_consent_is_found(store: Subjected) {
 
 pub async fn scopes_are_united_and_the_latest_time_stays(store: Subjected) {
     store.grant_consent(&consent("openid email")).await.unwrap();
-    let later = ConsentRecord {
-        client: ClientId::new("renamed"),
-        granted_at: NOW.plus_secs(10),
-        ..consent("email profile")
-    };
+    let later =
+        ConsentRecord { client: ClientId::new("renamed"), granted_at: NOW.plus_secs(10), ..consent("email profile") };
     store.grant_consent(&later).await.unwrap();
     let both = ConsentRecord { scope: scope("openid email profile"), ..later.clone() };
     assert_eq!(find(&store, &both).await, Some(both.clone()));

@@ -98,7 +98,7 @@ pub async fn all_scopes_of_many_grants_are_kept(store: Subjected) {
     })
     .await;
     outcomes.into_iter().for_each(Result::unwrap);
-    let all = (0..TASKS).map(|n| format!("api:{n} ")).collect::<String>() + "openid";
+    let all = (0..TASKS).map(|n| format!("api:{n}")).chain(["openid".to_owned()]).collect::<Vec<_>>().join(" ");
     let expect = ConsentRecord { granted_at: NOW.plus_secs(i64::try_from(TASKS - 1).unwrap()), ..consent("") };
     assert_eq!(find(&store, &expect).await, Some(ConsentRecord { scope: scope(&all), ..expect }));
 }

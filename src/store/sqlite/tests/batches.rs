@@ -86,9 +86,11 @@ async fn a_transaction_that_ends_early_fails_the_whole_batch() {
 #[tokio::test]
 async fn a_full_disk_loses_nothing_that_was_acknowledged() {
     let (store, folder) = fresh();
-    let limit = |pages: u32| store.writer.write(move |connection| {
-        Ok(connection.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(()))?)
-    });
+    let limit = |pages: u32| {
+        store.writer.write(move |connection| {
+            Ok(connection.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(()))?)
+        })
+    };
     limit(60).await.unwrap();
     let codes: Vec<_> = (0..500).map(code).collect();
     let mut kept = Vec::new();
