@@ -1,0 +1,246 @@
+//! An OidcApplication: from the provider it names and the policy that allows it to the client that is served.
+
+mod asks;
+mod client;
+mod secret;
+
+use api::{ClientAuthenticationType, ConditionType, IdTokenSigningAlgorithm, ObjectKey, OidcApplication, Reason};
+use crypto::{Algorithm, KeyRing};
+use oidc::ids::{GroupName, Uid};
+use oidc::scope::{ScopeSet, ScopeToken};
+use oidc::uri::{RedirectKind, RedirectUri};
+
+pub(crate) use client::client;
+pub(crate) use secret::{SecretSource, credentials};
+
+use crate::credentials::Plan;
+use crate::group::Groups;
+use crate::inputs::Inputs;
+use crate::policy::{Allowances, Decision, Need};
+use crate::provider::{Provider, algorithm_of};
+use crate::reference::not_permitted;
+use crate::text::{disguise, looks_derived};
+use crate::unsupported;
+use crate::verdict::Diagnostic;
+
+/// Lifetimes that a manifest without a word about them gets.
+const DEFAULT_LIFETIME_SECONDS: i64 = 3600;
+
+/// An application under judgement.
+#[derive(Debug)]
+pub(crate) struct Application<'a> {
+    pub(crate) key: &'a ObjectKey,
+    pub(crate) object: &'a OidcApplication,
+    pub(crate) uid: Option<Uid>,
+    pub(crate) client_id: String,
+    /// What its provider, if there is one that permits the namespace, says.
+    pub(crate) attached: Option<Attached<'a>>,
+    redirect_uris: Vec<RedirectUri>,
+    scopes: ScopeSet,
+    /// The Secret to write, for a client with a secret.
+    pub(crate) plan: Option<Plan>,
+    /// Whether that name is somebody else's, so that nothing is written. What is mounted already keeps working.
+    pub(crate) name_is_taken: bool,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// What an application knows only of a provider that permits its namespace.
+#[derive(Debug)]
+pub(crate) struct Attached<'a> {
+    pub(crate) provider: &'a ObjectKey,
+    pub(crate) policy_name: Option<String>,
+    /// Whether some policy allows its client ID: then it can hold it.
+    pub(crate) may_hold_client_id: bool,
+    id_token_seconds: i64,
+    access_token_seconds: i64,
+    /// Values of the groups that may log in.
+    groups: Vec<GroupName>,
+    /// The client secret that it refers to.
+    pub(crate) secret: SecretSource<'a>,
+}
+
+impl<'a> Application<'a> {
+    /// Judges an application by itself, by the policies for its namespace and by what it refers to.
+    pub(crate) fn judge(
+        inputs: &'a Inputs,
+        provider: (&ObjectKey, Option<&Provider<'a>>),
+        groups: &Groups<'_>,
+        policies: &[&Allowances],
+        key: &'a ObjectKey,
+        object: &'a OidcApplication,
+    ) -> Self {
+        let (wanted, provider) = provider;
+        let spec = &object.spec;
+        let mut diagnostics = Vec::new();
+        let client_id =
+            spec.client_id.as_ref().map_or_else(|| format!("{}.{}", key.namespace, key.name), ToString::to_string);
+        let asks = asks::asks(spec);
+        let decided = provider.and_then(|provider| Some((provider, Decision::of(policies, &asks)?)));
+        let attached = match decided {
+            None => {
+                diagnostics.push(not_permitted(wanted, "applications", &key.namespace));
+                None
+            }
+            Some((provider, decision)) => {
+                diagnostics.extend(decision.objections.iter().cloned());
+                provider.waits_for(&mut diagnostics);
+                for (path, algorithm) in algorithms(object) {
+                    // HS256 has no key of the provider, and is judged elsewhere.
+                    if algorithm.is_asymmetric() && !provider.lists(algorithm) {
+                        let message = format!(
+                            "the provider keeps no {algorithm} key: use another algorithm, or have its team add it to signing.algorithms"
+                        );
+                        diagnostics.push(Diagnostic::new(Reason::UnsupportedValue, path, message));
+                    }
+                }
+                let tokens = &provider.object.spec.tokens;
+                let allowed = decision.nearest.policy.max_access_token_lifetime_seconds;
+                let refers = decision.objections.iter().all(|one| one.reason != Reason::SecretReferenceNotAllowed);
+                Some(Attached {
+                    provider: provider.key,
+                    policy_name: decision.policy_name(),
+                    may_hold_client_id: may_hold(spec.client_id.as_ref().map(ToString::to_string), policies),
+                    id_token_seconds: spec.id_token.lifetime_seconds.min(tokens.id_token_lifetime_seconds),
+                    access_token_seconds: spec
+                        .access_token
+                        .lifetime_seconds
+                        .min(tokens.access_token_lifetime_seconds)
+                        .min(allowed),
+                    groups: group_values(groups, provider.key, object, &mut diagnostics),
+                    secret: if refers {
+                        SecretSource::of(inputs, key, spec, &mut diagnostics)
+                    } else {
+                        SecretSource::None
+                    },
+                })
+            }
+        };
+        diagnostics.extend(unsupported::application(spec));
+        let (redirect_uris, scopes) = shapes(object, &mut diagnostics);
+        let plan = match spec.client_authentication.type_ {
+            ClientAuthenticationType::ClientSecret => Some(Plan::read(&key.name, spec, &mut diagnostics)),
+            ClientAuthenticationType::ServiceAccountToken
+            | ClientAuthenticationType::PrivateKeyJwt
+            | ClientAuthenticationType::None => None,
+        };
+        // What the reader sees first is what decides.
+        diagnostics.sort_by_key(|diagnostic| diagnostic.condition != ConditionType::Accepted);
+        let uid = object.metadata.uid.clone().map(Uid::new);
+        Self { key, object, uid, client_id, attached, redirect_uris, scopes, plan, name_is_taken: false, diagnostics }
+    }
+
+    /// Whether nothing speaks against it but, maybe, what it refers to.
+    pub(crate) fn accepted(&self) -> bool {
+        self.diagnostics.iter().all(|diagnostic| diagnostic.condition != ConditionType::Accepted)
+    }
+
+    /// Whether the ring can sign what it asks for; says so if not.
+    pub(crate) fn can_be_signed(&mut self, ring: &KeyRing) -> bool {
+        let missing: Vec<_> =
+            algorithms(self.object).into_iter().filter(|(_, algorithm)| ring.signing(*algorithm).is_none()).collect();
+        for (path, algorithm) in &missing {
+            let message = format!("the provider has no active {algorithm} key yet");
+            self.diagnostics.push(Diagnostic::pending(ConditionType::Programmed, *path, message));
+        }
+        missing.is_empty()
+    }
+}
+
+/// The algorithms of its tokens, each with its field.
+fn algorithms(object: &OidcApplication) -> [(&'static str, Algorithm); 2] {
+    [
+        ("spec.idToken.signingAlgorithm", id_token_algorithm(object.spec.id_token.signing_algorithm)),
+        ("spec.accessToken.signingAlgorithm", algorithm_of(object.spec.access_token.signing_algorithm)),
+    ]
+}
+
+const fn id_token_algorithm(algorithm: IdTokenSigningAlgorithm) -> Algorithm {
+    match algorithm {
+        IdTokenSigningAlgorithm::RS256 => Algorithm::RS256,
+        IdTokenSigningAlgorithm::PS256 => Algorithm::PS256,
+        IdTokenSigningAlgorithm::ES256 => Algorithm::ES256,
+        IdTokenSigningAlgorithm::ES384 => Algorithm::ES384,
+        IdTokenSigningAlgorithm::EdDSA => Algorithm::EdDSA,
+        IdTokenSigningAlgorithm::HS256 => Algorithm::HS256,
+    }
+}
+
+/// Whether the application may hold its client ID: a derived one always, a custom one where any policy grants it, even
+/// if no policy grants all the rest.
+fn may_hold(custom: Option<String>, policies: &[&Allowances]) -> bool {
+    let Some(id) = custom else { return true };
+    let need = Need::ClientId(id);
+    policies.iter().any(|policy| need.is_met_by(policy))
+}
+
+/// The claim values of the groups that may log in. One that is missing lets nobody in, and the others still do.
+fn group_values(
+    groups: &Groups<'_>,
+    provider: &ObjectKey,
+    object: &OidcApplication,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<GroupName> {
+    let mut values = Vec::new();
+    for (index, name) in object.spec.user_access.groups.iter().enumerate() {
+        let key = ObjectKey::new(provider.namespace.clone(), name.as_str());
+        match groups.get(&key).filter(|group| group.accepted()) {
+            Some(group) => values.push(group.claim_value.clone()),
+            None => {
+                let message = format!("there is no OidcGroup `{name}` at the provider: nobody logs in through it");
+                let path = format!("spec.userAccess.groups[{index}]");
+                diagnostics.push(Diagnostic::new(Reason::GroupNotFound, path, message));
+            }
+        }
+    }
+    values
+}
+
+/// What the schema judged, as the types that the server trusts. A stored object may be older than the schema.
+fn shapes(object: &OidcApplication, diagnostics: &mut Vec<Diagnostic>) -> (Vec<RedirectUri>, ScopeSet) {
+    let spec = &object.spec;
+    let mut refuse = |path: String, message: String| {
+        diagnostics.push(Diagnostic::new(Reason::UnsupportedValue, path, message));
+    };
+    let mut redirect_uris = Vec::new();
+    for (index, uri) in spec.redirect_uris.iter().enumerate() {
+        match RedirectUri::parse(uri) {
+            Ok(uri) => redirect_uris.push(uri),
+            Err(error) => refuse(format!("spec.redirectURIs[{index}]"), error.to_string()),
+        }
+    }
+    let mut scopes = Vec::new();
+    for (index, scope) in spec.scopes.iter().enumerate() {
+        match ScopeToken::parse(scope) {
+            Ok(scope) => scopes.push(scope),
+            Err(error) => refuse(format!("spec.scopes[{index}]"), error.to_string()),
+        }
+    }
+    if let Some(message) = spec.display_name.as_ref().and_then(|name| disguise(name)) {
+        refuse("spec.displayName".to_owned(), message.to_owned());
+    }
+    for (path, link) in [("spec.policyURI", &spec.policy_uri), ("spec.tosURI", &spec.tos_uri)] {
+        let Some(link) = link else { continue };
+        // A link on our page must lead to a page, not run a script there.
+        match RedirectUri::parse(link).map(|uri| uri.kind()) {
+            Ok(RedirectKind::Https | RedirectKind::LoopbackAddress | RedirectKind::Localhost) => {}
+            Ok(RedirectKind::PrivateUse) | Err(_) => {
+                refuse(path.to_owned(), "must be an https URL, or http on a loopback host".to_owned());
+            }
+        }
+    }
+    for (index, claim) in spec.claims.iter().enumerate() {
+        if oidc::claims::standard::is_reserved(&claim.name) {
+            let message = format!("`{}` is a reserved claim name: choose another", claim.name);
+            refuse(format!("spec.claims[{index}].name"), message);
+        }
+        if claim.value.is_some() == claim.from_attribute.is_some() {
+            let message = "a claim has exactly one of value and fromAttribute".to_owned();
+            refuse(format!("spec.claims[{index}]"), message);
+        }
+    }
+    if spec.client_id.as_ref().is_some_and(|id| looks_derived(id)) {
+        let message = "must not look like a derived client ID (labels joined by dots): those belong to namespaces";
+        diagnostics.push(Diagnostic::new(Reason::ClientIDNotAllowed, "spec.clientID", message));
+    }
+    (redirect_uris, scopes.into_iter().collect())
+}

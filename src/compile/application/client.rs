@@ -1,0 +1,130 @@
+//! From an application that is accepted to the client that is served.
+
+use std::collections::BTreeSet;
+
+use api::{OidcApplicationSpec, UserAccessType};
+use crypto::SecretVerifier;
+use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
+use oidc::client::{
+    AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod, ClientAuthentication,
+    ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, Pkce, ResponseType, ScopeClaims, TypeHeader,
+    UserAccess,
+};
+use oidc::ids::{ClientId, Uid};
+
+use super::{Application, Attached, id_token_algorithm};
+use crate::provider::algorithm_of;
+
+/// The client. Settings that are not built yet were refused before, so that what is left has a counterpart.
+pub(crate) fn client(
+    application: &Application<'_>,
+    attached: &Attached<'_>,
+    uid: &Uid,
+    verifiers: Vec<SecretVerifier>,
+) -> Client {
+    let spec = &application.object.spec;
+    let OidcApplicationSpec { id_token, access_token, .. } = spec;
+    let authentication = authentication(spec, verifiers);
+    let application_type = match spec.application_type {
+        api::ApplicationType::Web => ApplicationType::Web,
+        api::ApplicationType::Native => ApplicationType::Native,
+    };
+    Client {
+        id: ClientId::new(application.client_id.clone()),
+        uid: uid.clone(),
+        namespace: application.key.namespace.clone(),
+        name: application.key.name.clone(),
+        display_name: spec.display_name.as_ref().map_or_else(|| application.client_id.clone(), ToString::to_string),
+        // A public client has nothing but PKCE, and a native one can be posed as (RFC 8252 §8.6): the schema says so,
+        // and what is served does not rest on it.
+        pkce: match (spec.pkce, &authentication) {
+            (api::Pkce::Optional, ClientAuthentication::Secret { .. }) => Pkce::Optional,
+            (api::Pkce::Optional | api::Pkce::Required, _) => Pkce::Required,
+        },
+        consent: match (spec.consent, application_type) {
+            (api::ConsentMode::Skip, ApplicationType::Web) => ConsentMode::Skip,
+            (api::ConsentMode::Skip | api::ConsentMode::Required, _) => ConsentMode::Required,
+        },
+        authentication,
+        redirect_uris: application.redirect_uris.clone(),
+        application_type,
+        grant_types: spec.grant_types.iter().filter_map(|grant| GrantType::from_wire(grant.as_str())).collect(),
+        response_types: spec
+            .effective_response_types()
+            .iter()
+            .filter_map(|response| ResponseType::from_wire(response.as_str()))
+            .collect(),
+        scopes: application.scopes.clone(),
+        user_access: match spec.user_access.type_ {
+            UserAccessType::AnyUser => UserAccess::AnyUser,
+            UserAccessType::Groups => UserAccess::Groups(attached.groups.iter().cloned().collect()),
+        },
+        groups_claim: match spec.groups_claim {
+            api::GroupsClaim::None => GroupsClaim::None,
+            api::GroupsClaim::Matching => GroupsClaim::Matching,
+            api::GroupsClaim::All => GroupsClaim::All,
+        },
+        extra_claims: spec.claims.iter().filter_map(extra_claim).collect(),
+        id_token: IdTokenSettings {
+            algorithm: id_token_algorithm(id_token.signing_algorithm),
+            lifetime_seconds: attached.id_token_seconds,
+            scope_claims: match id_token.scope_claims {
+                api::ScopeClaims::UserinfoOnly => ScopeClaims::UserinfoOnly,
+                api::ScopeClaims::IdTokenToo => ScopeClaims::IdTokenToo,
+            },
+            absent_claims: match id_token.absent_claims {
+                api::AbsentClaims::Omit => AbsentClaims::Omit,
+                api::AbsentClaims::Null => AbsentClaims::Null,
+            },
+            at_hash: match id_token.at_hash {
+                api::AtHash::Always => AtHash::Always,
+                api::AtHash::AuthorizationEndpoint => AtHash::AuthorizationEndpoint,
+            },
+        },
+        access_token: AccessTokenSettings {
+            algorithm: algorithm_of(access_token.signing_algorithm),
+            lifetime_seconds: attached.access_token_seconds,
+            default_audience: match access_token.default_audience {
+                api::DefaultAudience::Issuer => DefaultAudience::Issuer,
+                api::DefaultAudience::ClientID => DefaultAudience::ClientId,
+            },
+            type_header: match access_token.type_header {
+                api::TypeHeader::AtJwt => TypeHeader::AtJwt,
+                api::TypeHeader::Jwt => TypeHeader::Jwt,
+            },
+        },
+        default_max_age_seconds: spec.default_max_age_seconds,
+        require_auth_time: spec.require_auth_time,
+        policy_uri: spec.policy_uri.as_ref().map(ToString::to_string),
+        tos_uri: spec.tos_uri.as_ref().map(ToString::to_string),
+    }
+}
+
+/// Anything but a public client has to show a secret: one without a verifier never succeeds.
+fn authentication(spec: &OidcApplicationSpec, verifiers: Vec<SecretVerifier>) -> ClientAuthentication {
+    match spec.client_authentication.type_ {
+        api::ClientAuthenticationType::None => ClientAuthentication::Public,
+        api::ClientAuthenticationType::ClientSecret
+        | api::ClientAuthenticationType::ServiceAccountToken
+        | api::ClientAuthenticationType::PrivateKeyJwt => {
+            let secret = spec.client_authentication.client_secret.clone().unwrap_or_default();
+            let methods: BTreeSet<ClientAuthMethod> =
+                secret.methods.iter().filter_map(|method| ClientAuthMethod::from_wire(method.as_str())).collect();
+            ClientAuthentication::Secret { methods, verifiers }
+        }
+    }
+}
+
+fn extra_claim(claim: &api::ExtraClaim) -> Option<ExtraClaim> {
+    let value = match (&claim.value, &claim.from_attribute) {
+        (Some(value), None) => ExtraValue::Fixed(value.clone()),
+        (None, Some(attribute)) => ExtraValue::Attribute(attribute.to_string()),
+        (Some(_), Some(_)) | (None, None) => return None,
+    };
+    let targets = claim.targets.iter().map(|target| match target {
+        api::ClaimTarget::IDToken => ClaimTarget::IdToken,
+        api::ClaimTarget::Userinfo => ClaimTarget::Userinfo,
+        api::ClaimTarget::AccessToken => ClaimTarget::AccessToken,
+    });
+    Some(ExtraClaim { name: claim.name.to_string(), value, targets: targets.collect() })
+}

@@ -1,0 +1,317 @@
+//! The steps of a compilation, in the order in which one needs the outcome of another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::{Kind, ObjectKey, Reason};
+use crypto::{Algorithm, SecretVerifier};
+use oidc::account::Accounts;
+use oidc::catalog::{Catalog, Realm, RealmParts};
+use oidc::client::Client;
+
+use crate::across::{Age, Claim, Identifier, Reach, settle, settle_identifiers};
+use crate::application::{Application, client, credentials};
+use crate::group::{Group, Groups, memberships};
+use crate::inputs::{CLIENT_CREDENTIALS_TYPE, Inputs, Mode, SecretInput};
+use crate::policy::{Allowances, NamespaceLabels};
+use crate::provider::{Provider, Providers};
+use crate::reference::provider_key;
+use crate::resource::Resource;
+use crate::user::User;
+use crate::verdict::{Diagnostic, ObjectRef};
+use crate::{Compiled, CredentialSecret, digest, verdicts};
+
+/// All objects under judgement.
+#[derive(Debug)]
+pub(crate) struct World<'a> {
+    pub(crate) providers: Providers<'a>,
+    pub(crate) groups: Groups<'a>,
+    pub(crate) users: BTreeMap<&'a ObjectKey, User<'a>>,
+    pub(crate) resources: BTreeMap<&'a ObjectKey, Resource<'a>>,
+    pub(crate) applications: BTreeMap<&'a ObjectKey, Application<'a>>,
+}
+
+/// Compiles.
+pub(crate) fn run(inputs: &Inputs) -> Compiled {
+    let mut world = judge_each(inputs);
+    names_of_users(&mut world);
+    names_of_secrets(inputs, &mut world);
+    identifiers(&mut world);
+    let (clients, credentials) = clients(inputs, &mut world);
+    let catalogs = catalogs(inputs, &world, clients);
+    let verdicts = verdicts::verdicts(inputs, world, &catalogs);
+    Compiled { catalogs, verdicts, credentials }
+}
+
+/// Each object by itself and by what it refers to; names that decide what others refer to are settled in between.
+fn judge_each(inputs: &Inputs) -> World<'_> {
+    let mut providers: Providers<'_> =
+        inputs.providers.iter().map(|(key, object)| (key, Provider::judge(inputs, key, object))).collect();
+    issuers(&mut providers);
+    let mut groups: Groups<'_> =
+        inputs.groups.iter().map(|(key, object)| (key, Group::judge(&inputs.users, key, object))).collect();
+    values_of_groups(&mut groups);
+    let users = inputs.users.iter().map(|(key, object)| (key, User::judge(inputs, key, object))).collect();
+    let labels = |namespace| match (inputs.namespaces.get(namespace), inputs.mode) {
+        (Some(labels), _) => NamespaceLabels::Known(namespace, Some(labels)),
+        (None, Mode::Cluster) => NamespaceLabels::Unseen(namespace),
+        (None, Mode::Standalone | Mode::Check) => NamespaceLabels::Known(namespace, None),
+    };
+    let resources = inputs.resources.iter().map(|(key, object)| {
+        let wanted = provider_key(object.spec.provider_ref.as_ref(), &inputs.provider_namespace);
+        let provider = (&wanted, providers.get(&wanted));
+        (key, Resource::judge(provider, labels(&key.namespace), key, object))
+    });
+    let resources = resources.collect();
+    // Policies are looked up once for each namespace, not once for each of its applications.
+    let mut policies: BTreeMap<(ObjectKey, &str), Vec<&Allowances>> = BTreeMap::new();
+    let mut applications = BTreeMap::new();
+    for (key, object) in &inputs.applications {
+        let wanted = provider_key(object.spec.provider_ref.as_ref(), &inputs.provider_namespace);
+        let provider = providers.get(&wanted);
+        let policies = policies.entry((wanted.clone(), &key.namespace)).or_insert_with(|| {
+            provider.map(|provider| provider.policies_for(labels(&key.namespace))).unwrap_or_default()
+        });
+        let application = Application::judge(inputs, (&wanted, provider), &groups, policies, key, object);
+        applications.insert(key, application);
+    }
+    drop(policies);
+    World { providers, groups, users, resources, applications }
+}
+
+/// One host is one issuer's: a catalog tells issuers by the `Host` header, and cookies know no paths.
+fn issuers(providers: &mut Providers<'_>) {
+    let claims = providers.values().filter_map(|provider| {
+        Some(Claim {
+            name: provider.issuer.as_ref()?.host().to_owned(),
+            age: Age::of(&provider.object.metadata, provider.key),
+            object: ObjectRef::new(Kind::OidcProvider, provider.key.clone()),
+        })
+    });
+    for loser in settle(claims.collect()).into_keys() {
+        if let Some(provider) = providers.get_mut(&loser.key) {
+            let message = "the host of this issuer is already that of an older OidcProvider: each issuer needs its own";
+            provider.diagnostics.insert(0, Diagnostic::new(Reason::IssuerConflict, "spec.issuer", message));
+        }
+    }
+}
+
+/// One value is one group's: the right to edit a group is the right to say who is in that group, not in another.
+fn values_of_groups(groups: &mut Groups<'_>) {
+    let claims = groups.values().map(|group| Claim {
+        name: (group.key.namespace.clone(), group.claim_value.clone()),
+        age: Age::of(&group.object.metadata, group.key),
+        object: ObjectRef::new(Kind::OidcGroup, group.key.clone()),
+    });
+    for (loser, holder) in settle(claims.collect()) {
+        if let Some(group) = groups.get_mut(&loser.key) {
+            let message = format!(
+                "`{}` is already the value of OidcGroup `{}`: choose another",
+                group.claim_value, holder.key.name
+            );
+            group.diagnostics.insert(0, Diagnostic::new(Reason::UnsupportedValue, "spec.claimValue", message));
+        }
+    }
+}
+
+fn names_of_users(world: &mut World<'_>) {
+    let claims = world.users.values().map(|user| Claim {
+        name: (user.key.namespace.clone(), user.username.clone()),
+        age: Age::of(&user.object.metadata, user.key),
+        object: ObjectRef::new(Kind::OidcUser, user.key.clone()),
+    });
+    for (loser, holder) in settle(claims.collect()) {
+        if let Some(user) = world.users.get_mut(&loser.key) {
+            let message = format!(
+                "`{}` is already the user name of OidcUser `{}`: choose another",
+                user.username, holder.key.name
+            );
+            user.diagnostics.insert(0, Diagnostic::new(Reason::UsernameConflict, "spec.username", message));
+        }
+    }
+}
+
+/// One Secret is written for one application, and never over a Secret that somebody else wrote.
+fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
+    const PATH: &str = "spec.clientAuthentication.clientSecret.target.name";
+    let claims = world.applications.values().filter_map(|application| {
+        Some(Claim {
+            name: ObjectKey::new(application.key.namespace.clone(), application.plan.as_ref()?.name.clone()),
+            age: Age::of(&application.object.metadata, application.key),
+            object: ObjectRef::new(Kind::OidcApplication, application.key.clone()),
+        })
+    });
+    let losers = settle(claims.collect());
+    for application in world.applications.values_mut() {
+        let Some(plan) = &application.plan else { continue };
+        let foreign = match inputs.secrets.get(&ObjectKey::new(application.key.namespace.clone(), plan.name.clone())) {
+            Some(SecretInput::WrongType(type_)) => type_ != CLIENT_CREDENTIALS_TYPE,
+            Some(SecretInput::UserPassword(_) | SecretInput::ClientSecretInput(_)) => true,
+            None => false,
+        };
+        let object = ObjectRef::new(Kind::OidcApplication, application.key.clone());
+        let message = match losers.get(&object) {
+            _ if foreign => format!("Secret `{}` exists and is not ours: choose another name, or delete it", plan.name),
+            Some(holder) => format!(
+                "Secret `{}` is already written for OidcApplication `{}`: choose another name",
+                plan.name, holder.key.name
+            ),
+            None => continue,
+        };
+        application.name_is_taken = true;
+        application.diagnostics.push(Diagnostic::new(Reason::SecretConflict, PATH, message));
+    }
+}
+
+/// Client IDs, subjects, audiences and issuers.
+fn identifiers(world: &mut World<'_>) {
+    let mut claims = Vec::new();
+    let mut claim = |namespace: &str, text: &str, age: Age, object: ObjectRef, reach: Reach| {
+        let name = Identifier { namespace: namespace.to_owned(), text: text.to_owned() };
+        claims.push((Claim { name, age, object }, reach));
+    };
+    for provider in world.providers.values() {
+        if let Some(issuer) = &provider.issuer {
+            let object = ObjectRef::new(Kind::OidcProvider, provider.key.clone());
+            let reach = Reach::Provider(provider.key.clone());
+            claim(&provider.key.namespace, issuer.as_str(), Age::ever(provider.key), object, reach);
+        }
+    }
+    for user in world.users.values() {
+        if let Some(subject) = &user.subject {
+            let object = ObjectRef::new(Kind::OidcUser, user.key.clone());
+            let age = Age::of(&user.object.metadata, user.key);
+            claim(&user.key.namespace, subject, age, object, Reach::Namespace);
+        }
+    }
+    for application in world.applications.values() {
+        if let Some(attached) = application.attached.as_ref().filter(|attached| attached.may_hold_client_id) {
+            let object = ObjectRef::new(Kind::OidcApplication, application.key.clone());
+            let age = Age::of(&application.object.metadata, application.key);
+            let reach = Reach::Provider(attached.provider.clone());
+            claim(&attached.provider.namespace, &application.client_id, age, object, reach);
+        }
+    }
+    for resource in world.resources.values() {
+        if let (Some(provider), true) = (resource.provider, resource.policy_name.is_some()) {
+            let object = ObjectRef::new(Kind::OidcResource, resource.key.clone());
+            let age = Age::of(&resource.object.metadata, resource.key);
+            let reach = Reach::Provider(provider.clone());
+            claim(&provider.namespace, &resource.object.spec.audience, age, object, reach);
+        }
+    }
+    for (loser, holder) in settle_identifiers(claims) {
+        match loser.kind {
+            Kind::OidcUser => {
+                let Some(user) = world.users.get_mut(&loser.key) else { continue };
+                let message = match holder.kind {
+                    Kind::OidcUser => {
+                        format!(
+                            "is already the subject of OidcUser `{}`: choose another, or leave it out",
+                            holder.key.name
+                        )
+                    }
+                    Kind::OidcProvider | Kind::OidcApplication | Kind::OidcResource | Kind::OidcGroup => {
+                        "is already the name of a client, an API or an issuer: choose another, or leave it out"
+                            .to_owned()
+                    }
+                };
+                user.diagnostics.insert(0, Diagnostic::new(Reason::SubjectConflict, "spec.subject", message));
+            }
+            Kind::OidcApplication => {
+                let Some(application) = world.applications.get_mut(&loser.key) else { continue };
+                let path = if application.object.spec.client_id.is_some() { "spec.clientID" } else { "metadata.name" };
+                // The holder may be another tenant's, and is not named.
+                let message =
+                    format!("client ID `{}` is already taken at this provider: choose another", application.client_id);
+                application.diagnostics.insert(0, Diagnostic::new(Reason::ClientIDConflict, path, message));
+            }
+            Kind::OidcResource => {
+                let Some(resource) = world.resources.get_mut(&loser.key) else { continue };
+                let message = "this audience is already taken at this provider: choose another";
+                resource.diagnostics.insert(0, Diagnostic::new(Reason::AudienceConflict, "spec.audience", message));
+            }
+            // Groups claim no identifier, and a provider is always the first to claim its issuer.
+            Kind::OidcProvider | Kind::OidcGroup => {}
+        }
+    }
+}
+
+type Clients = BTreeMap<ObjectKey, Vec<Client>>;
+
+/// The clients of each provider that can serve any, and the Secrets of their applications.
+fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, BTreeMap<ObjectKey, CredentialSecret>) {
+    let mut clients: Clients = BTreeMap::new();
+    let mut secrets = BTreeMap::new();
+    for application in world.applications.values_mut().filter(|application| application.accepted()) {
+        let attached = application.attached.as_ref().and_then(|attached| world.providers.get(attached.provider));
+        let (Some(provider), Some(uid)) = (attached, application.uid.clone()) else { continue };
+        let Some(material) = provider.material else {
+            if application.plan.is_some() && inputs.mode != Mode::Check {
+                let message = "the seed of derived secrets is not there yet: wait for it, or restore it from a backup";
+                let path = "spec.clientAuthentication.clientSecret";
+                application.diagnostics.push(Diagnostic::new(Reason::SeedMissing, path, message));
+            }
+            continue;
+        };
+        let epoch = inputs.epochs.get(&uid).copied();
+        let Some((verifiers, secret)) = credentials(application, provider, material, &uid, epoch) else { continue };
+        if let Some(secret) = secret {
+            let name = application.plan.as_ref().map(|plan| plan.name.clone()).unwrap_or_default();
+            secrets.insert(ObjectKey::new(application.key.namespace.clone(), name), secret);
+        }
+        if application.can_be_signed(&material.signing) {
+            served(&mut clients, application, provider, &uid, verifiers);
+        }
+    }
+    (clients, secrets)
+}
+
+fn served(
+    clients: &mut Clients,
+    application: &Application<'_>,
+    provider: &Provider<'_>,
+    uid: &oidc::ids::Uid,
+    verifiers: Vec<SecretVerifier>,
+) {
+    if let Some(attached) = &application.attached {
+        let client = client(application, attached, uid, verifiers);
+        clients.entry(provider.key.clone()).or_default().push(client);
+    }
+}
+
+/// A catalog for each provider that is accepted and can sign.
+fn catalogs(inputs: &Inputs, world: &World<'_>, mut clients: Clients) -> BTreeMap<ObjectKey, Catalog> {
+    let memberships = memberships(&world.groups);
+    let mut accounts: BTreeMap<&str, Arc<Accounts>> = BTreeMap::new();
+    let mut catalogs = BTreeMap::new();
+    for provider in world.providers.values().filter(|provider| provider.accepted()) {
+        let (Some(issuer), Some(uid), Some(material)) = (&provider.issuer, &provider.uid, provider.material) else {
+            continue;
+        };
+        if material.signing.signing(Algorithm::RS256).is_none() {
+            continue;
+        }
+        let namespace = provider.key.namespace.as_str();
+        let accounts = accounts.entry(namespace).or_insert_with(|| {
+            let here = world.users.values().filter(|user| user.key.namespace == namespace);
+            Arc::new(Accounts::new(here.filter_map(|user| {
+                let changed = user.uid.as_ref().and_then(|uid| inputs.claims_changed.get(uid)).copied();
+                user.account(memberships.get(user.key), changed)
+            })))
+        });
+        let realm = Realm::new(RealmParts {
+            issuer: issuer.clone(),
+            display_name: provider.display_name(),
+            primary_color: provider.object.spec.login.branding.primary_color.clone(),
+            keys: material.signing.clone(),
+            settings: provider.settings(),
+            clients: clients.remove(provider.key).unwrap_or_default(),
+            accounts: Arc::clone(accounts),
+        });
+        let digest = digest::digest(uid, &material.server_keys, [&realm]);
+        let catalog = Catalog::new(uid.clone(), material.server_keys.clone(), vec![realm], digest);
+        catalogs.insert(provider.key.clone(), catalog);
+    }
+    catalogs
+}

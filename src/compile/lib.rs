@@ -1,0 +1,83 @@
+//! Custom resources in; catalogs, credentials and verdicts out: pure and total.
+//!
+//! ```text
+//! manifest ─admit─► object ─┐
+//!                           ├─► Inputs ─compile─┬─► Catalog          what a server serves
+//! watch ────────────────────┘                   ├─► CredentialSecret what applications receive
+//!                                               └─► Verdict ─status─► what every object reports
+//! ```
+//!
+//! Reading order: [`admit`] (what the API server would say) → [`inputs`] → `policy` → one file per kind → `across` (what
+//! only holds among all objects) → [`verdict`] → [`status`].
+//!
+//! - A compilation cannot fail. Every object gets a verdict with all that is wrong with it, each with its field.
+//! - A bad object hurts itself only: it is not served, and nothing else changes, unless both claim the same name.
+//! - An invalid edit of a live object removes that object. What was valid before is not kept: nobody could say why it
+//!   is still served.
+
+mod across;
+pub mod admit;
+mod application;
+mod compilation;
+pub mod credentials;
+mod digest;
+mod group;
+pub mod inputs;
+mod policy;
+mod provider;
+mod reference;
+mod resource;
+pub mod status;
+mod text;
+mod unsupported;
+mod user;
+pub mod verdict;
+mod verdicts;
+
+use std::collections::BTreeMap;
+
+use api::ObjectKey;
+use crypto::Secret;
+use oidc::catalog::Catalog;
+use oidc::ids::Uid;
+
+pub use admit::{FieldError, FieldReason, Object, admit, admit_update};
+pub use inputs::{Epoch, Inputs, Mode, ProviderMaterial, SecretInput, Synced, UserPassword};
+pub use verdict::{Diagnostic, Facts, ObjectRef, Verdict};
+
+/// Judges every object and makes what is to be served.
+///
+/// Equal inputs give equal outcomes: nothing here reads a clock or draws randomness, and no order of arrival shows.
+pub fn compile(inputs: &Synced<Inputs>) -> Compiled {
+    compilation::run(inputs)
+}
+
+/// The outcome of a compilation.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// What the server of each provider serves. A provider that is not accepted, has no key material or no active RS256
+    /// key has none.
+    pub catalogs: BTreeMap<ObjectKey, Catalog>,
+    /// What there is to say about every object.
+    pub verdicts: BTreeMap<ObjectRef, Verdict>,
+    /// The Secrets that applications should have, by namespace and name. That one is not listed is no order to delete
+    /// it: an application that is refused for now keeps the Secret that its pods have mounted.
+    pub credentials: BTreeMap<ObjectKey, CredentialSecret>,
+}
+
+/// A Secret that an application should have, of type [`inputs::CLIENT_CREDENTIALS_TYPE`] and no other.
+#[derive(Clone, Debug)]
+pub struct CredentialSecret {
+    /// Whose it is.
+    pub application: ObjectKey,
+    /// UID of that application.
+    pub application_uid: Uid,
+    /// Labels, the application's UID among them.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations, the epoch among them.
+    pub annotations: BTreeMap<String, String>,
+    /// Content.
+    pub data: BTreeMap<String, Secret<String>>,
+    /// What becomes of it when the application goes.
+    pub deletion_policy: api::DeletionPolicy,
+}

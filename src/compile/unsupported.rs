@@ -1,0 +1,184 @@
+//! Values of the kinds whose behaviour is not built yet: one list per kind. A default is never among them, and nothing
+//! in the list is passed over in silence. Building a behaviour means taking its line out.
+
+use api::{
+    AccessTokenFormat, BackchannelLogout, ClientAuthentication, ClientAuthenticationType, ClientSecretMethod,
+    FrontchannelLogout, GrantType, IdTokenSigningAlgorithm, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec,
+    OidcResourceSpec, Reason, ResponseType, SecretRotation, SessionManagement, Signing, SubjectType,
+    UserinfoSigningAlgorithm,
+};
+
+use crate::verdict::Diagnostic;
+
+/// The languages that the pages speak.
+const LOCALES: &[&str] = &["en", "zh-CN"];
+
+/// Collects what is not supported.
+#[derive(Debug, Default)]
+struct Found(Vec<Diagnostic>);
+
+impl Found {
+    /// Notes a value if it `is` there; `instead` completes "not supported yet: …".
+    fn note(&mut self, is: bool, path: impl Into<String>, what: &str, instead: &str) {
+        if is {
+            let message = format!("{what} is not supported yet: {instead}");
+            self.0.push(Diagnostic::new(Reason::UnsupportedValue, path, message));
+        }
+    }
+}
+
+/// What an application asks for in vain.
+pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
+    const REMOVE: &str = "take it out";
+    let mut found = Found::default();
+    found.note(spec.issuer.is_some(), "spec.issuer.host", "an issuer of its own", REMOVE);
+    found.note(
+        !spec.post_logout_redirect_uris.is_empty(),
+        "spec.postLogoutRedirectURIs",
+        "logout by the application",
+        REMOVE,
+    );
+    for (index, grant) in spec.grant_types.iter().enumerate() {
+        let missing = match grant {
+            GrantType::AuthorizationCode => false,
+            GrantType::Implicit
+            | GrantType::ClientCredentials
+            | GrantType::Password
+            | GrantType::RefreshToken
+            | GrantType::DeviceCode
+            | GrantType::TokenExchange => true,
+        };
+        found.note(missing, format!("spec.grantTypes[{index}]"), &format!("grant type `{grant}`"), REMOVE);
+    }
+    for (index, response) in spec.response_types.iter().flatten().enumerate() {
+        let missing = match response {
+            ResponseType::Code => false,
+            ResponseType::IdToken
+            | ResponseType::IdTokenToken
+            | ResponseType::CodeIdToken
+            | ResponseType::CodeToken
+            | ResponseType::CodeIdTokenToken => true,
+        };
+        found.note(missing, format!("spec.responseTypes[{index}]"), &format!("response type `{response}`"), "use code");
+    }
+    for (index, scope) in spec.scopes.iter().enumerate() {
+        let missing = scope.as_str() == "offline_access";
+        found.note(missing, format!("spec.scopes[{index}]"), "scope `offline_access`", REMOVE);
+    }
+    found.note(spec.subject_type == SubjectType::Pairwise, "spec.subjectType", "Pairwise", "write Public");
+    found.note(
+        spec.id_token.signing_algorithm == IdTokenSigningAlgorithm::HS256,
+        "spec.idToken.signingAlgorithm",
+        "HS256",
+        "use RS256 or another algorithm of the provider",
+    );
+    found.note(spec.access_token.format == AccessTokenFormat::Opaque, "spec.accessToken.format", "Opaque", "write JWT");
+    found.note(
+        spec.userinfo.signing_algorithm != UserinfoSigningAlgorithm::None,
+        "spec.userinfo.signingAlgorithm",
+        "signed userinfo",
+        "write None",
+    );
+    found.note(spec.initiate_login_uri.is_some(), "spec.initiateLoginURI", "login that starts elsewhere", REMOVE);
+    found.note(spec.logo_uri.is_some(), "spec.logoURI", "a logo", REMOVE);
+    client_authentication(&spec.client_authentication, &mut found);
+    found.note(!spec.resources.is_empty(), "spec.resources", "access to APIs", REMOVE);
+    found.note(!spec.programmatic_access.is_empty(), "spec.programmaticAccess", "programmatic access", REMOVE);
+    let BackchannelLogout { uri, session_required: _ } = &spec.backchannel_logout;
+    found.note(!uri.is_empty(), "spec.backchannelLogout.uri", "back-channel logout", REMOVE);
+    let FrontchannelLogout { uri, session_required: _ } = &spec.frontchannel_logout;
+    found.note(!uri.is_empty(), "spec.frontchannelLogout.uri", "front-channel logout", REMOVE);
+    found.0
+}
+
+fn client_authentication(authentication: &ClientAuthentication, found: &mut Found) {
+    const INSTEAD: &str = "use ClientSecret, or None for a public client";
+    let ClientAuthentication { type_, client_secret, service_account_token: _, private_key_jwt: _ } = authentication;
+    let missing = match type_ {
+        ClientAuthenticationType::ClientSecret | ClientAuthenticationType::None => false,
+        ClientAuthenticationType::ServiceAccountToken | ClientAuthenticationType::PrivateKeyJwt => true,
+    };
+    found.note(missing, "spec.clientAuthentication.type", type_.as_str(), INSTEAD);
+    let Some(secret) = client_secret else { return };
+    let base = "spec.clientAuthentication.clientSecret";
+    for (index, method) in secret.methods.iter().enumerate() {
+        let missing = *method == ClientSecretMethod::ClientSecretJwt;
+        found.note(missing, format!("{base}.methods[{index}]"), "client_secret_jwt", "take it out");
+    }
+    let defaults = SecretRotation::default();
+    let SecretRotation { period_seconds, overlap_seconds, trigger } = &secret.rotation;
+    let rotation = "rotation of client secrets";
+    found.note(
+        *period_seconds != defaults.period_seconds,
+        format!("{base}.rotation.periodSeconds"),
+        rotation,
+        "leave it at 0",
+    );
+    found.note(
+        *overlap_seconds != defaults.overlap_seconds,
+        format!("{base}.rotation.overlapSeconds"),
+        rotation,
+        "leave it out",
+    );
+    found.note(*trigger != defaults.trigger, format!("{base}.rotation.trigger"), rotation, "leave it empty");
+}
+
+/// What a provider is told to do in vain. Policies are permissions: they may run ahead of the behaviour.
+pub(crate) fn provider(spec: &OidcProviderSpec) -> Vec<Diagnostic> {
+    let mut found = Found::default();
+    let Signing {
+        algorithms: _,
+        rotation_period_seconds,
+        pre_publish_seconds: _,
+        retire_seconds: _,
+        jwks_max_age_seconds: _,
+        trigger,
+        revoked_key_ids,
+    } = &spec.signing;
+    let defaults = Signing::default();
+    // Zero is what happens: keys are not replaced on their own.
+    found.note(
+        *rotation_period_seconds != 0 && *rotation_period_seconds != defaults.rotation_period_seconds,
+        "spec.signing.rotationPeriodSeconds",
+        "a rotation period of your choice",
+        "leave it out, or write 0",
+    );
+    found.note(*trigger != defaults.trigger, "spec.signing.trigger", "rotation of signing keys", "leave it empty");
+    found.note(
+        !revoked_key_ids.is_empty(),
+        "spec.signing.revokedKeyIDs",
+        "taking keys out of the JWKS",
+        "leave it empty",
+    );
+    found.note(
+        spec.session_management == SessionManagement::Enabled,
+        "spec.sessionManagement",
+        "Enabled",
+        "write Disabled",
+    );
+    for (index, identifier) in spec.login.identifiers.iter().enumerate() {
+        let missing = *identifier != LoginIdentifier::Username;
+        found.note(missing, format!("spec.login.identifiers[{index}]"), identifier.as_str(), "use [Username]");
+    }
+    let locales = &spec.login.supported_locales;
+    for (index, locale) in locales.iter().enumerate() {
+        let missing = !LOCALES.contains(&locale.as_str());
+        let path = format!("spec.login.supportedLocales[{index}]");
+        found.note(missing, path, &format!("language `{locale}`"), &format!("use {}", LOCALES.join(", ")));
+    }
+    let english = locales.iter().any(|locale| locale.as_str() == "en");
+    found.note(!english, "spec.login.supportedLocales", "a login page without `en`", "add it");
+    found.note(!spec.login.branding.logo_url.is_empty(), "spec.login.branding.logoURL", "a logo", "leave it empty");
+    found.0
+}
+
+/// What a resource asks for in vain.
+pub(crate) fn resource(spec: &OidcResourceSpec) -> Vec<Diagnostic> {
+    let mut found = Found::default();
+    found.note(!spec.allowed_clients.is_empty(), "spec.allowedClients", "access to APIs", "leave it empty");
+    found.note(!spec.introspection.is_empty(), "spec.introspection", "introspection", "leave it empty");
+    found.0
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn paths(found: &[Diagnostic]) -> Vec<&str> {
+    assert!(found.iter().all(|one| one.reason == Reason::UnsupportedValue), "{found:?}");
+    found.iter().map(|one| one.path.as_str()).collect()
+}
+
+/// An application with these fields is refused at these paths.
+fn check(fields: Value, expect: &[&str]) {
+    let spec: OidcApplicationSpec = serde_json::from_value(fields.clone()).unwrap();
+    assert_eq!(paths(&application(&spec)), expect, "{fields}");
+}
+
+fn check_provider(fields: Value, expect: &[&str]) {
+    let mut spec = json!({"issuer": "https://id.example.com"});
+    spec.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap_or_default());
+    let spec: OidcProviderSpec = serde_json::from_value(spec).unwrap();
+    assert_eq!(paths(&provider(&spec)), expect, "{fields}");
+}
+
+#[test]
+fn nothing_of_an_application_is_passed_over() {
+    check(json!({}), &[]);
+    check(json!({"issuer": {"host": "a.example"}}), &["spec.issuer.host"]);
+    check(json!({"postLogoutRedirectURIs": ["https://a.example"]}), &["spec.postLogoutRedirectURIs"]);
+    check(json!({"grantTypes": ["authorization_code", "implicit"]}), &["spec.grantTypes[1]"]);
+    for grant in [
+        "client_credentials",
+        "password",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+    ] {
+        check(json!({"grantTypes": [grant]}), &["spec.grantTypes[0]"]);
+    }
+    for response in ["id_token", "id_token token", "code id_token", "code token", "code id_token token"] {
+        check(json!({"responseTypes": ["code", response]}), &["spec.responseTypes[1]"]);
+    }
+    check(json!({"scopes": ["openid", "offline_access"]}), &["spec.scopes[1]"]);
+    check(json!({"subjectType": "Pairwise"}), &["spec.subjectType"]);
+    check(json!({"idToken": {"signingAlgorithm": "HS256"}}), &["spec.idToken.signingAlgorithm"]);
+    check(json!({"accessToken": {"format": "Opaque"}}), &["spec.accessToken.format"]);
+    check(json!({"userinfo": {"signingAlgorithm": "ES256"}}), &["spec.userinfo.signingAlgorithm"]);
+    check(json!({"initiateLoginURI": "https://a.example"}), &["spec.initiateLoginURI"]);
+    check(json!({"logoURI": "https://a.example"}), &["spec.logoURI"]);
+    let authentication = |fields: Value| json!({"clientAuthentication": fields});
+    check(
+        authentication(json!({"type": "ServiceAccountToken", "serviceAccountToken": {"serviceAccounts": [{"name": "a"}]}})),
+        &["spec.clientAuthentication.type"],
+    );
+    check(authentication(json!({"type": "PrivateKeyJwt"})), &["spec.clientAuthentication.type"]);
+    check(authentication(json!({"type": "None"})), &[]);
+    let secret = |fields: Value| authentication(json!({"clientSecret": fields}));
+    check(
+        secret(json!({"methods": ["client_secret_post", "client_secret_jwt"]})),
+        &["spec.clientAuthentication.clientSecret.methods[1]"],
+    );
+    check(
+        secret(json!({"rotation": {"periodSeconds": 864_000}})),
+        &["spec.clientAuthentication.clientSecret.rotation.periodSeconds"],
+    );
+    check(
+        secret(json!({"rotation": {"overlapSeconds": 60}})),
+        &["spec.clientAuthentication.clientSecret.rotation.overlapSeconds"],
+    );
+    check(secret(json!({"rotation": {"trigger": "now"}})), &["spec.clientAuthentication.clientSecret.rotation.trigger"]);
+    check(json!({"resources": [{"resourceRef": {"name": "a"}, "scopes": ["b"]}]}), &["spec.resources"]);
+    check(json!({"programmaticAccess": [{"name": "a"}]}), &["spec.programmaticAccess"]);
+    check(json!({"backchannelLogout": {"uri": "https://a.example"}}), &["spec.backchannelLogout.uri"]);
+    check(json!({"frontchannelLogout": {"uri": "https://a.example"}}), &["spec.frontchannelLogout.uri"]);
+}
+
+#[test]
+fn what_is_built_is_accepted() {
+    check(
+        json!({
+            "idToken": {"signingAlgorithm": "EdDSA", "lifetimeSeconds": 60, "scopeClaims": "IdTokenToo", "absentClaims": "Null", "atHash": "AuthorizationEndpoint"},
+            "accessToken": {"signingAlgorithm": "ES384", "defaultAudience": "ClientID", "typeHeader": "JWT"},
+            "claims": [{"name": "KEY", "value": "VALUE"}],
+            "userAccess": {"type": "Groups", "groups": ["a"]}, "groupsClaim": "Matching",
+            "defaultMaxAgeSeconds": 1, "requireAuthTime": true, "policyURI": "https://a.example", "tosURI": "https://a.example",
+            "consent": "Skip", "pkce": "Optional", "applicationType": "Native", "clientID": "x",
+            "clientAuthentication": {"clientSecret": {"source": "Reference", "reference": {"name": "a"}, "target": {"name": "b", "deletionPolicy": "Retain"}}},
+        }),
+        &[],
+    );
+}
+
+#[test]
+fn nothing_of_a_provider_is_passed_over() {
+    check_provider(json!({}), &[]);
+    check_provider(json!({"signing": {"rotationPeriodSeconds": 0}}), &[]);
+    check_provider(json!({"signing": {"rotationPeriodSeconds": 864_000}}), &["spec.signing.rotationPeriodSeconds"]);
+    check_provider(json!({"signing": {"trigger": "now"}}), &["spec.signing.trigger"]);
+    check_provider(json!({"signing": {"revokedKeyIDs": ["a"]}}), &["spec.signing.revokedKeyIDs"]);
+    check_provider(json!({"sessionManagement": "Enabled"}), &["spec.sessionManagement"]);
+    check_provider(json!({"login": {"identifiers": ["Email", "Username"]}}), &["spec.login.identifiers[0]"]);
+    check_provider(json!({"login": {"supportedLocales": ["en"]}}), &[]);
+    check_provider(json!({"login": {"supportedLocales": ["zh-CN"]}}), &["spec.login.supportedLocales"]);
+    check_provider(json!({"login": {"supportedLocales": ["en", "fr"]}}), &["spec.login.supportedLocales[1]"]);
+    check_provider(
+        json!({"login": {"branding": {"logoURL": "https://a.example/l.png"}}}),
+        &["spec.login.branding.logoURL"],
+    );
+}
+
+#[test]
+fn nothing_of_a_resource_is_passed_over() {
+    let found = |fields: Value| {
+        let mut spec = json!({"audience": "https://a.example"});
+        spec.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap_or_default());
+        resource(&serde_json::from_value(spec).unwrap())
+    };
+    assert_eq!(found(json!({"scopes": [{"name": "a"}], "accessTokenLifetimeSeconds": 60})), []);
+    assert_eq!(paths(&found(json!({"allowedClients": [{"name": "a", "scopes": ["a"]}]}))), ["spec.allowedClients"]);
+    assert_eq!(paths(&found(json!({"introspection": [{"name": "a"}]}))), ["spec.introspection"]);
+}
+
+/// What the server speaks, by its own tables, is what is not refused here.
+#[test]
+fn the_tables_of_the_server_and_this_list_agree() {
+    for grant in GrantType::ALL {
+        let spec: OidcApplicationSpec = serde_json::from_value(json!({"grantTypes": [grant.as_str()]})).unwrap();
+        let spoken = oidc::client::GrantType::from_wire(grant.as_str()).is_some();
+        assert_eq!(application(&spec).is_empty(), spoken, "{grant}");
+    }
+    for response in ResponseType::ALL {
+        let spec: OidcApplicationSpec = serde_json::from_value(json!({"responseTypes": [response.as_str()]})).unwrap();
+        let spoken = oidc::client::ResponseType::from_wire(response.as_str()).is_some();
+        assert_eq!(application(&spec).is_empty(), spoken, "{response}");
+    }
+    for method in ClientSecretMethod::ALL {
+        let methods = json!({"clientAuthentication": {"clientSecret": {"methods": [method.as_str()]}}});
+        let spec: OidcApplicationSpec = serde_json::from_value(methods).unwrap();
+        let spoken = oidc::client::ClientAuthMethod::from_wire(method.as_str()).is_some();
+        assert_eq!(application(&spec).is_empty(), spoken, "{method}");
+    }
+}

@@ -1,0 +1,205 @@
+//! The last step: what there is to say about each object, now that it is known what is served.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{ClientAuthenticationType, Kind, ObjectKey, Reason, SecretSource};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use oidc::catalog::Catalog;
+use oidc::ids::{ClientId, Uid};
+
+use crate::application::Application;
+use crate::compilation::World;
+use crate::inputs::{Inputs, Mode};
+use crate::provider::Provider;
+use crate::verdict::{
+    ApplicationFacts, Credentials, Diagnostic, Facts, GroupFacts, ObjectRef, ProviderFacts, ResourceFacts, UserFacts,
+    Verdict,
+};
+
+type Verdicts = BTreeMap<ObjectRef, Verdict>;
+type Catalogs = BTreeMap<ObjectKey, Catalog>;
+
+/// The verdict of every object.
+pub(crate) fn verdicts(inputs: &Inputs, world: World<'_>, catalogs: &Catalogs) -> Verdicts {
+    let mut verdicts = Verdicts::new();
+    let served = Served::of(inputs, catalogs);
+    let World { providers, groups, users, resources, applications } = world;
+    let mut attached: BTreeMap<&ObjectKey, usize> = BTreeMap::new();
+    for application in applications.values().filter(|application| application.accepted()) {
+        if let Some(provider) = application.attached.as_ref().map(|attached| attached.provider) {
+            *attached.entry(provider).or_default() += 1;
+        }
+    }
+    for application in applications.into_values() {
+        let served = served.application(&application);
+        let facts = Facts::Application(application_facts(inputs, &providers, &application));
+        let Application { key, object, mut diagnostics, .. } = application;
+        served.note(&mut diagnostics);
+        insert(&mut verdicts, Kind::OidcApplication, key, &object.metadata, diagnostics, served.is(), facts);
+    }
+    for resource in resources.into_values() {
+        let served = served.of_provider(resource.provider);
+        let issuer = resource.provider.and_then(|key| providers.get(key)).and_then(issuer_text);
+        let facts = Facts::Resource(ResourceFacts { issuer, policy_name: resource.policy_name });
+        let mut diagnostics = resource.diagnostics;
+        let accepted = diagnostics.is_empty();
+        served.note(&mut diagnostics);
+        let served = served.is() && accepted;
+        insert(&mut verdicts, Kind::OidcResource, resource.key, &resource.object.metadata, diagnostics, served, facts);
+    }
+    for user in users.into_values() {
+        let accepted = user.accepted();
+        let served = served.of_namespace(&user.key.namespace);
+        let facts = Facts::User(UserFacts { username: user.username, subject: user.subject });
+        let mut diagnostics = user.diagnostics;
+        served.note(&mut diagnostics);
+        let served = served.is() && accepted;
+        insert(&mut verdicts, Kind::OidcUser, user.key, &user.object.metadata, diagnostics, served, facts);
+    }
+    for group in groups.into_values() {
+        let served = served.of_namespace(&group.key.namespace).is() && group.accepted();
+        let facts = GroupFacts { claim_value: group.claim_value.to_string(), members: group.members.len() };
+        let (metadata, facts) = (&group.object.metadata, Facts::Group(facts));
+        insert(&mut verdicts, Kind::OidcGroup, group.key, metadata, group.diagnostics, served, facts);
+    }
+    for provider in providers.into_values() {
+        let served = catalogs.contains_key(provider.key);
+        let facts = Facts::Provider(ProviderFacts {
+            attached_applications: attached.get(provider.key).copied().unwrap_or_default(),
+            issuers: issuer_text(&provider).filter(|_| served).into_iter().collect(),
+            keys: provider.key_facts(),
+        });
+        let Provider { key, object, diagnostics, .. } = provider;
+        insert(&mut verdicts, Kind::OidcProvider, key, &object.metadata, diagnostics, served, facts);
+    }
+    verdicts
+}
+
+fn insert(
+    verdicts: &mut Verdicts,
+    kind: Kind,
+    key: &ObjectKey,
+    metadata: &ObjectMeta,
+    diagnostics: Vec<Diagnostic>,
+    served: bool,
+    facts: Facts,
+) {
+    let uid = metadata.uid.clone().map(Uid::new);
+    let verdict = Verdict { uid, generation: metadata.generation, diagnostics, served, facts };
+    verdicts.insert(ObjectRef::new(kind, key.clone()), verdict);
+}
+
+/// What the catalogs hold.
+struct Served<'c> {
+    mode: Mode,
+    clients: BTreeMap<&'c ObjectKey, BTreeSet<&'c str>>,
+    namespaces: BTreeSet<&'c str>,
+}
+
+/// Whether an object is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    /// It is.
+    Given,
+    /// Nobody serves its provider.
+    NoProvider,
+    /// It is not, for a reason that its diagnostics give.
+    Refused,
+}
+
+impl Service {
+    fn is(self) -> bool {
+        self == Self::Given
+    }
+
+    /// Says why an object in which nothing is wrong is not served.
+    fn note(self, diagnostics: &mut Vec<Diagnostic>) {
+        if self == Self::NoProvider && diagnostics.is_empty() {
+            let message = "nobody serves the provider: the status of the OidcProvider says why";
+            diagnostics.push(Diagnostic::new(Reason::NoServers, "", message));
+        }
+    }
+}
+
+impl<'c> Served<'c> {
+    fn of(inputs: &Inputs, catalogs: &'c Catalogs) -> Self {
+        let clients = catalogs.iter().map(|(key, catalog)| {
+            (
+                key,
+                catalog.realms().flat_map(|realm| realm.clients.keys().map(ClientId::as_str)).collect::<BTreeSet<_>>(),
+            )
+        });
+        let namespaces = catalogs.keys().map(|key| key.namespace.as_str()).collect();
+        Self { mode: inputs.mode, clients: clients.collect(), namespaces }
+    }
+
+    /// In a review nothing is served and nothing is amiss.
+    fn unless_review(&self, missing: Service) -> Service {
+        if self.mode == Mode::Check { Service::Refused } else { missing }
+    }
+
+    fn application(&self, application: &Application<'_>) -> Service {
+        let provider = application.attached.as_ref().map(|attached| attached.provider);
+        match provider.map(|provider| self.clients.get(provider)) {
+            Some(Some(clients)) if !application.accepted() || !clients.contains(application.client_id.as_str()) => {
+                Service::Refused
+            }
+            Some(Some(_)) => Service::Given,
+            Some(None) => self.unless_review(Service::NoProvider),
+            None => Service::Refused,
+        }
+    }
+
+    fn of_provider(&self, provider: Option<&ObjectKey>) -> Service {
+        match provider {
+            Some(provider) if self.clients.contains_key(provider) => Service::Given,
+            Some(_) => self.unless_review(Service::NoProvider),
+            None => Service::Refused,
+        }
+    }
+
+    fn of_namespace(&self, namespace: &str) -> Service {
+        match self.namespaces.contains(namespace) {
+            true => Service::Given,
+            false => self.unless_review(Service::NoProvider),
+        }
+    }
+}
+
+fn issuer_text(provider: &Provider<'_>) -> Option<String> {
+    provider.issuer.as_ref().map(|issuer| issuer.as_str().to_owned())
+}
+
+fn application_facts(
+    inputs: &Inputs,
+    providers: &BTreeMap<&ObjectKey, Provider<'_>>,
+    application: &Application<'_>,
+) -> ApplicationFacts {
+    // Without a provider that permits the namespace there is nothing to show, and nothing to guess from.
+    let Some(attached) = &application.attached else { return ApplicationFacts::default() };
+    let provider = providers.get(attached.provider);
+    let authentication = &application.object.spec.client_authentication;
+    let credentials = match (authentication.type_, &application.plan) {
+        (ClientAuthenticationType::ClientSecret, Some(plan)) if !application.name_is_taken => {
+            let source = authentication.client_secret.as_ref().map(|secret| secret.source);
+            let epoch = application.uid.as_ref().and_then(|uid| inputs.epochs.get(uid)).map_or(1, |epoch| epoch.epoch);
+            Credentials::ClientSecret {
+                secret_name: plan.name.clone(),
+                epoch: (source != Some(SecretSource::Reference)).then_some(epoch),
+            }
+        }
+        (ClientAuthenticationType::ClientSecret, _) => Credentials::Unknown,
+        (
+            ClientAuthenticationType::None
+            | ClientAuthenticationType::ServiceAccountToken
+            | ClientAuthenticationType::PrivateKeyJwt,
+            _,
+        ) => Credentials::NotApplicable,
+    };
+    ApplicationFacts {
+        client_id: Some(application.client_id.clone()),
+        issuer: provider.and_then(issuer_text),
+        policy_name: attached.policy_name.clone(),
+        credentials,
+    }
+}
