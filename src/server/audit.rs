@@ -1,0 +1,101 @@
+//! OWASP ASVS §7.1: one line for every security decision, under the target `audit`; and the counters beside it.
+//!
+//! What stands in a line: identifiers of our own making, registered codes, reasons from a closed list, and the caller's
+//! address. What never does: passwords, tokens, codes, cookies, handles, and text that a stranger chose. A user name that
+//! nobody has is such text, and may be a password that was typed into the wrong field.
+
+use oidc::account::Account;
+use oidc::authorize::Decision;
+use oidc::client::{Client, GrantType};
+use oidc::discovery::Endpoint;
+use oidc::ids::{CodeId, FamilyId, SessionId};
+use oidc::refusal::{ErrorCode, Why};
+use oidc::scope::ScopeSet;
+
+use crate::call::Call;
+use crate::metrics::{LoginOutcome, TokenKind, route_name};
+
+/// One line; every one names request, issuer and address.
+macro_rules! audit {
+    ($call:expr, $event:literal, $($field:tt)+) => {
+        tracing::info!(
+            target: "audit",
+            event = $event,
+            request.id = %$call.id,
+            issuer = %$call.issuer(),
+            client.address = %$call.address,
+            $($field)+
+        )
+    };
+}
+
+impl Call {
+    /// A person logged in.
+    pub(crate) fn audit_login(&self, account: &Account, session: SessionId) {
+        self.shared.metrics.login(LoginOutcome::Success);
+        audit!(self, "login", outcome = "success", user.name = %account.username, user.subject = %account.subject, session.id = %session);
+    }
+
+    /// A login attempt did not succeed. `account` is whom the name belongs to, if anybody.
+    pub(crate) fn audit_login_failure(&self, account: Option<&Account>, outcome: LoginOutcome) {
+        self.shared.metrics.login(outcome);
+        let user = account.map(|account| account.username.as_str());
+        audit!(self, "login", outcome = outcome.as_str(), user.name = user, user.known = account.is_some());
+    }
+
+    /// A person pressed a button on the consent page.
+    pub(crate) fn audit_consent(&self, decision: Decision, account: &Account, client: &Client) {
+        let decision = match decision {
+            Decision::Allow => "allow",
+            Decision::Deny => "deny",
+        };
+        audit!(self, "consent", decision, user.subject = %account.subject, client.id = %client.id);
+    }
+
+    /// A code was issued.
+    pub(crate) fn audit_code(&self, code: CodeId, account: &Account, client: &Client, scope: &ScopeSet) {
+        audit!(self, "code_issued", code.id = %code, user.subject = %account.subject, client.id = %client.id, %scope);
+    }
+
+    /// Tokens were issued.
+    pub(crate) fn audit_tokens(
+        &self,
+        grant: GrantType,
+        family: FamilyId,
+        account: &Account,
+        client: &Client,
+        kinds: &[TokenKind],
+    ) {
+        for kind in kinds {
+            self.shared.metrics.token(grant, *kind);
+        }
+        audit!(
+            self,
+            "tokens_issued",
+            grant_type = grant.as_str(),
+            family.id = %family,
+            user.subject = %account.subject,
+            client.id = %client.id,
+            tokens = kinds.len()
+        );
+    }
+
+    /// Everything issued from one authorization was revoked.
+    pub(crate) fn audit_revoked(&self, family: FamilyId, why: Why) {
+        audit!(self, "family_revoked", family.id = %family, reason = why.as_str());
+    }
+
+    /// A protocol request was refused. `client` is the one that was named, if it exists; that it asked is not proved.
+    pub(crate) fn audit_refusal(&self, endpoint: Endpoint, code: ErrorCode, why: Why, client: Option<&Client>) {
+        self.shared.metrics.refusal(endpoint, code, why);
+        let client = client.map(|client| client.id.as_str());
+        audit!(
+            self,
+            "refused",
+            endpoint = route_name(endpoint),
+            error = code.as_str(),
+            reason = why.as_str(),
+            client.id = client
+        );
+    }
+}

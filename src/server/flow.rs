@@ -1,0 +1,300 @@
+//! OIDC Core §3.1.2: one authorization request, from wherever it comes in to whatever it leads to.
+//!
+//! ```text
+//! Received ─ address ─ check ─┬─ session ─ identify ─┬─ consent ─ grant ─┬─ issue ─ write ─▶ redirect
+//!              │         │    │ (store)       │      │ (store)    │      │
+//!              ▼         ▼    ▼               ▼      ▼            ▼      ▼
+//!            page     redirect with error   login page ·        consent page
+//!                                           account chooser
+//! ```
+//!
+//! The protocol member judges; this file loads the facts, writes the outcome and renders. Every way in leads through
+//! here: a new request, one that comes back from a login, a posted one, an answered consent.
+
+use axum::response::Response;
+use crypto::Secret;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use oidc::authorize::{
+    Binding, Checked, ConsentAsk, Decision, Handle, Issued, PageError, Pause, Received, RedirectError, Stage, Waiting,
+};
+use oidc::client::Client;
+use oidc::discovery::Endpoint;
+use oidc::ids::{SessionId, Uid};
+use store::StoreError;
+
+use crate::call::Call;
+use crate::headers::PagePolicy;
+use crate::pages::{self, ConsentPage, Frame, LoginPage, LoginProblem, SelectAccountPage};
+use crate::reply;
+use crate::session::{self, Session};
+use crate::trouble::{Trouble, log_store};
+
+/// Octets of a sealed request at the most: it must fit into a URL that every browser and proxy passes on, and into a
+/// form beside the other fields.
+const MAX_HANDLE: usize = 40 * 1024;
+
+/// What a person has answered on the way.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    /// They have confirmed the account that is logged in.
+    pub(crate) chosen: bool,
+    /// What they pressed on the consent page, and who was asked.
+    pub(crate) consent: Option<ConsentAnswer>,
+}
+
+/// An answered consent page.
+#[derive(Debug)]
+pub(crate) struct ConsentAnswer {
+    pub(crate) decision: Decision,
+    /// The person who was asked.
+    pub(crate) user_uid: Uid,
+    /// The session in which they were.
+    pub(crate) session: SessionId,
+}
+
+/// Where a request ends before anything is granted.
+enum Stop<'c> {
+    /// There is no verified place to send an error to.
+    Page(PageError),
+    /// The client is told.
+    Redirect(RedirectError, &'c Client),
+    /// A person is asked.
+    Paused(Box<Response>),
+}
+
+impl Stop<'_> {
+    fn respond(self, call: &Call) -> Response {
+        match self {
+            Self::Page(error) => reply::shown(call, &error),
+            Self::Redirect(error, client) => reply::refused(call, error, client),
+            Self::Paused(response) => *response,
+        }
+    }
+}
+
+/// Carries the request as far as it goes.
+pub(crate) async fn run(call: &Call, headers: &HeaderMap, received: Received, answers: Answers) -> Response {
+    match decide(call, headers, received, answers).await {
+        Ok(response) => response,
+        Err(stop) => stop.respond(call),
+    }
+}
+
+/// Judges a request that was posted from wherever, and sends the browser back with it.
+pub(crate) fn take_up_later(call: &Call, received: Received) -> Response {
+    match judged(call, received.clone()) {
+        Ok(_) => resume(call, received, Stage::Posted, &call.shared.entropy.secret()),
+        Err(stop) => stop.respond(call),
+    }
+}
+
+/// What can be judged without a person.
+fn judged(call: &Call, received: Received) -> Result<(Checked<'_>, &Client), Stop<'_>> {
+    let addressed = received.address(call.realm()).map_err(Stop::Page)?;
+    let client = addressed.client();
+    let checked = addressed.check(call.now).map_err(|error| Stop::Redirect(error, client))?;
+    Ok((checked, client))
+}
+
+async fn decide<'c>(
+    call: &'c Call,
+    headers: &HeaderMap,
+    received: Received,
+    answers: Answers,
+) -> Result<Response, Stop<'c>> {
+    let realm = call.realm();
+    let shared = &call.shared;
+    let (checked, client) = judged(call, received)?;
+    let unavailable = checked.unavailable();
+    let store_failed = |error: StoreError| {
+        log_store(call, &error);
+        Stop::Redirect(unavailable.clone(), client)
+    };
+
+    let session = session::find(&*shared.store, &call.site.cookies, headers, realm, call.now);
+    let session = session.await.map_err(&store_failed)?;
+    // An answer counts for the person and the session that were asked, and for no other.
+    let answer = answers.consent.filter(|answer| {
+        let asked = |session: &Session<'_>| session.id() == answer.session && session.account().uid == answer.user_uid;
+        session.as_ref().is_some_and(asked)
+    });
+    let chosen = answers.chosen || answer.is_some();
+    let identified = checked.identify(session.as_ref().map(Session::login), call.now, chosen);
+    let identified = identified.map_err(|pause| paused(call, headers, pause, session.as_ref(), client))?;
+    // `identify` lets nobody pass without a session.
+    let Some(session) = session.as_ref() else { return Err(Stop::Redirect(unavailable, client)) };
+    let account = session.account();
+
+    let remembered = if answer.is_some() {
+        None
+    } else {
+        let remembered = shared.store.find_consent(call.issuer(), &account.uid, &client.uid);
+        remembered.await.map_err(&store_failed)?
+    };
+    let decision = answer.map(|answer| answer.decision);
+    if let Some(decision) = decision {
+        call.audit_consent(decision, account, client);
+    }
+    let granted = identified.grant(remembered.as_ref().map(|consent| &consent.scope), decision);
+    let granted = granted.map_err(|pause| paused(call, headers, pause, Some(session), client))?;
+
+    let Issued { code, consent, reply } = granted.issue(&shared.entropy.opaque(call.now), call.now);
+    if let Some(consent) = consent {
+        shared.store.grant_consent(&consent).await.map_err(&store_failed)?;
+    }
+    shared.store.put_code(&code).await.map_err(&store_failed)?;
+    call.audit_code(code.id, account, client, &code.authorization.scope);
+    touch(call, session).await;
+    Ok(reply::granted(call, &reply))
+}
+
+/// Writes down that the session was used. The person has their answer either way.
+async fn touch(call: &Call, session: &Session<'_>) {
+    if session.is_due(call.realm(), call.now)
+        && let Err(error) = call.shared.store.touch_session(session.id(), call.now).await
+    {
+        log_store(call, &error);
+    }
+}
+
+fn paused<'c>(
+    call: &Call,
+    headers: &HeaderMap,
+    pause: Pause<'_>,
+    session: Option<&Session<'_>>,
+    client: &'c Client,
+) -> Stop<'c> {
+    let response = match (pause, session) {
+        (Pause::Refuse(error), _) => return Stop::Redirect(error, client),
+        (Pause::SelectAccount(waiting), Some(session)) => select_account_page(call, headers, waiting, session),
+        (Pause::Login(waiting) | Pause::SelectAccount(waiting), _) => login_page(call, headers, waiting),
+        (Pause::Consent(ask), _) => consent_page(call, headers, ask),
+    };
+    Stop::Paused(Box::new(response))
+}
+
+/// Shows the login page of a request that has none to show by itself: after a failed attempt, or when the person wants
+/// another account. The request is judged again first, as if nobody were logged in.
+pub(crate) fn login_again(
+    call: &Call,
+    headers: &HeaderMap,
+    received: Received,
+    typed: &str,
+    problem: Option<LoginProblem>,
+) -> Response {
+    let (checked, client) = match judged(call, received) {
+        Ok(judged) => judged,
+        Err(stop) => return stop.respond(call),
+    };
+    match checked.identify(None, call.now, false) {
+        Err(Pause::Login(waiting) | Pause::SelectAccount(waiting)) => {
+            let hint = waiting.login_hint.clone().unwrap_or_default();
+            let username = if problem.is_some() { typed } else { &hint };
+            render_login(call, headers, waiting, username, problem)
+        }
+        Err(Pause::Refuse(error)) => reply::refused(call, error, client),
+        // Nobody is logged in: there is nobody to ask for consent and nobody to identify.
+        Err(Pause::Consent(_)) | Ok(_) => Trouble::Defect.respond(call),
+    }
+}
+
+fn login_page(call: &Call, headers: &HeaderMap, waiting: Waiting<'_>) -> Response {
+    let hint = waiting.login_hint.clone().unwrap_or_default();
+    render_login(call, headers, waiting, &hint, None)
+}
+
+fn render_login(
+    call: &Call,
+    headers: &HeaderMap,
+    waiting: Waiting<'_>,
+    username: &str,
+    problem: Option<LoginProblem>,
+) -> Response {
+    let Waiting { client, received, form_action, login_hint: _ } = waiting;
+    let (status, retry_after) = match problem {
+        None => (StatusCode::OK, None),
+        // RFC 9110 §15.5.4: the credentials that were given do not suffice.
+        Some(LoginProblem::Wrong) => (StatusCode::FORBIDDEN, None),
+        Some(LoginProblem::TooMany { seconds }) => (StatusCode::TOO_MANY_REQUESTS, Some(seconds)),
+        Some(LoginProblem::Busy) => (StatusCode::TOO_MANY_REQUESTS, Some(2)),
+    };
+    let mut response = sealed(call, headers, received, Stage::Login, |handle| {
+        let page = LoginPage {
+            frame: Frame::of(&call.site),
+            client: client.into(),
+            action: &call.path(Endpoint::Login),
+            handle,
+            username,
+            problem,
+        };
+        pages::respond(status, &page, PagePolicy::LeadsTo(&form_action))
+    });
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn select_account_page(call: &Call, headers: &HeaderMap, waiting: Waiting<'_>, session: &Session<'_>) -> Response {
+    let Waiting { client, received, form_action, login_hint: _ } = waiting;
+    sealed(call, headers, received, Stage::SelectAccount, |handle| {
+        let page = SelectAccountPage {
+            frame: Frame::of(&call.site),
+            client: client.into(),
+            person: session.account().into(),
+            action: &call.path(Endpoint::SelectAccount),
+            handle,
+        };
+        pages::respond(StatusCode::OK, &page, PagePolicy::LeadsTo(&form_action))
+    })
+}
+
+fn consent_page(call: &Call, headers: &HeaderMap, ask: ConsentAsk<'_>) -> Response {
+    let ConsentAsk { client, login, scope, received, form_action } = ask;
+    let stage = Stage::Consent { user_uid: login.account.uid.clone(), session: login.session.id };
+    sealed(call, headers, received, stage, |handle| {
+        let action = call.path(Endpoint::Consent);
+        let page = ConsentPage::new(Frame::of(&call.site), client, login.account.into(), &scope, &action, handle);
+        pages::respond(StatusCode::OK, &page, PagePolicy::LeadsTo(&form_action))
+    })
+}
+
+/// Seals the request for this browser, which gets its binding cookie if it has none, and renders what carries it.
+fn sealed(
+    call: &Call,
+    headers: &HeaderMap,
+    received: Received,
+    stage: Stage,
+    render: impl FnOnce(&str) -> Response,
+) -> Response {
+    let known = call.site.cookies.read_binding(headers);
+    let fresh = known.is_none();
+    let binding = known.unwrap_or_else(|| call.shared.entropy.secret());
+    let Some(handle) = seal(call, received, stage, &binding) else { return Trouble::TooLarge.respond(call) };
+    let mut response = render(&handle);
+    if fresh {
+        response.headers_mut().append(header::SET_COOKIE, call.site.cookies.set_binding(&binding));
+    }
+    response
+}
+
+/// Sends the browser back to the authorization endpoint, where its cookies arrive whatever led it here.
+pub(crate) fn resume(call: &Call, received: Received, stage: Stage, binding: &Secret<[u8; 32]>) -> Response {
+    match seal(call, received, stage, binding) {
+        // The text is base64url: nothing in it needs an escape.
+        Some(handle) => {
+            let endpoint = call.realm().issuer.endpoint(Endpoint::Authorization.path());
+            reply::see_other(&format!("{endpoint}?resume={handle}"))
+        }
+        None => Trouble::TooLarge.respond(call),
+    }
+}
+
+fn seal(call: &Call, received: Received, stage: Stage, binding: &Secret<[u8; 32]>) -> Option<String> {
+    let handle =
+        Handle::new(received, stage, Binding::of(binding)).seal(&call.snapshot.catalog.server_keys, call.issuer());
+    (handle.len() <= MAX_HANDLE).then_some(handle)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! What every posted form of ours must prove before it is looked at: that it came from a page of this issuer, in the
+//! browser that the page was made for.
+
+use axum::extract::Request;
+use crypto::Secret;
+use http::HeaderMap;
+use oidc::authorize::{Binding, Handle, HandleError};
+use oidc::form::Form;
+
+use crate::body;
+use crate::call::Call;
+use crate::same_origin::is_same_origin;
+use crate::trouble::Trouble;
+
+/// A posted form whose handle was opened.
+pub(crate) struct Posted {
+    pub(crate) headers: HeaderMap,
+    pub(crate) form: Form,
+    pub(crate) handle: Handle,
+    pub(crate) binding: Secret<[u8; 32]>,
+}
+
+/// Which page the form must stand on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    /// The login page or the account chooser.
+    Form,
+    /// The consent page.
+    Consent,
+}
+
+/// Reads the form and opens its handle. Handle and binding cookie must belong together: neither a form that was made for
+/// one browser and lured another into posting it, nor one that was written elsewhere, has both.
+pub(crate) async fn posted(call: &Call, request: Request, page: Page) -> Result<Posted, Trouble> {
+    if !is_same_origin(request.headers(), call.realm().issuer.origin()) {
+        return Err(Trouble::CrossSite);
+    }
+    let (parts, mut form) = body::form(request).await?;
+    let text = form.take_text("handle").ok_or(Trouble::Incomplete)?;
+    let binding = call.site.cookies.read_binding(&parts.headers).ok_or(HandleError::OtherBrowser)?;
+    let (keys, expect) = (&call.snapshot.catalog.server_keys, Binding::of(&binding));
+    let handle = match page {
+        Page::Form => Handle::open_form(keys, call.issuer(), &text, &expect, call.now),
+        Page::Consent => Handle::open_consent(keys, call.issuer(), &text, &expect, call.now),
+    }?;
+    Ok(Posted { headers: parts.headers, form, handle, binding })
+}

@@ -1,0 +1,55 @@
+//! axum at the edge: sockets, hosts, routes, pages, sessions, limits and metrics around the protocol member.
+//!
+//! ```text
+//! listen ─▶ app ─▶ dispatch ─▶ routes ─▶ flow / token / userinfo ─▶ reply · refusal · pages
+//! (sockets)  │      (host,      (one file     load ▶ decide ▶ write ▶ render
+//!            │       path)      per endpoint)    │
+//!         snapshot                             store · throttle · passwords
+//!         (one catalog per request)
+//! ```
+//!
+//! Reading order: [`CatalogHandle`] (snapshot) → [`App`] → `dispatch` → `routes` → `flow` → `pages`.
+//!
+//! - One request sees one catalog: a handler reaches it through its `Call` and in no other way.
+//! - `clock` and `entropy` are the only readers of time and randomness, and both are ports.
+//! - No lock is held across a wait, and nothing on the path of a request scans what grows with the catalog.
+//! - The member knows no Kubernetes and no database: catalogs come in through a handle, the store through its trait.
+
+mod address;
+mod app;
+mod audit;
+mod body;
+mod call;
+mod cidr;
+mod clock;
+mod cookies;
+mod cors;
+mod dispatch;
+mod entropy;
+mod flow;
+mod headers;
+mod housekeeping;
+mod interaction;
+mod internal;
+mod listen;
+mod metrics;
+mod negotiate;
+mod pages;
+mod refusal;
+mod reply;
+mod routes;
+mod same_origin;
+mod serve;
+mod session;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+mod throttle;
+mod trouble;
+
+pub use app::{App, Peer, Ports};
+pub use cidr::{Cidr, CidrError};
+pub use clock::{Clock, SystemClock};
+pub use entropy::{Entropy, SystemEntropy};
+pub use serve::{Options, ServeError, Server, serve};
+pub use snapshot::{CatalogHandle, Published};

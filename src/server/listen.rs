@@ -1,0 +1,182 @@
+//! RFC 9112, RFC 9113: the accept loop. How many connections there may be, for how long each may keep one without using
+//! it, and how all of them end.
+
+mod watch;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use self::watch::{Activity, Watched};
+use crate::app::Peer;
+
+/// Octets of an HTTP/1 head at the most: the largest request target beside its headers.
+const MAX_HEAD: usize = 96 * 1024;
+
+/// The same for HTTP/2, after decompression.
+const MAX_HEADER_LIST: u32 = 96 * 1024;
+
+/// Requests at once on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 128;
+
+/// How often an idle HTTP/2 peer is asked whether it is still there, and for how long it may think about it.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The pause after the system had no socket for us, most often for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bounds of one listener.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Connections at once; whoever comes next waits in the system's queue.
+    pub(crate) connections: usize,
+    /// How long requests may take to finish once the server stops.
+    pub(crate) drain: Duration,
+}
+
+/// Accepts connections and serves them until told to stop, then lets them finish.
+pub(crate) async fn accept<S>(listener: TcpListener, service: S, bounds: Bounds, shutdown: CancellationToken)
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    let permits = Arc::new(Semaphore::new(bounds.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let (connections, kill) = (TaskTracker::new(), CancellationToken::new());
+    let builder = Arc::new(builder());
+    while let Some((stream, peer, permit)) = next(&listener, &permits, &shutdown).await {
+        let connection =
+            Connection { builder: Arc::clone(&builder), peer, permit, shutdown: shutdown.clone(), kill: kill.clone() };
+        connections.spawn(connection.serve(stream, service.clone()));
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(bounds.drain, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "closing connections that did not finish in time");
+        kill.cancel();
+        connections.wait().await;
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().max_buf_size(MAX_HEAD).header_read_timeout(None);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(MAX_HEADER_LIST)
+        .max_concurrent_streams(MAX_STREAMS)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+/// The next connection, or `None` once the server stops. The permit is taken first: a connection that could not be
+/// served is not accepted.
+async fn next(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+    shutdown: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = until(shutdown, Arc::clone(permits).acquire_owned()).await?.ok()?;
+    loop {
+        match until(shutdown, listener.accept()).await? {
+            Ok((stream, peer)) => return Some((stream, peer, permit)),
+            Err(error) if is_about_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!("cannot accept connections: {error}; trying again");
+                until(shutdown, tokio::time::sleep(ACCEPT_PAUSE)).await?;
+            }
+        }
+    }
+}
+
+async fn until<F: Future>(shutdown: &CancellationToken, future: F) -> Option<F::Output> {
+    tokio::select! {
+        () = shutdown.cancelled() => None,
+        output = future => Some(output),
+    }
+}
+
+fn is_about_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+struct Connection {
+    builder: Arc<Builder<TokioExecutor>>,
+    peer: SocketAddr,
+    /// Given back when the connection ends.
+    permit: OwnedSemaphorePermit,
+    shutdown: CancellationToken,
+    kill: CancellationToken,
+}
+
+impl Connection {
+    async fn serve<S>(self, stream: TcpStream, service: S)
+    where
+        S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+    {
+        let Self { builder, peer, permit, shutdown, kill } = self;
+        // Answers are small and sent at once; where this fails they are only slower.
+        drop(stream.set_nodelay(true));
+        let activity = Activity::new();
+        let service = {
+            let activity = Arc::clone(&activity);
+            service_fn(move |request: http::Request<Incoming>| {
+                let busy = activity.request(request.version());
+                let mut service = service.clone();
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(Peer(peer));
+                async move {
+                    let response = service.call(request).await;
+                    drop(busy);
+                    response
+                }
+            })
+        };
+        let io = Watched::new(TokioIo::new(stream), Arc::clone(&activity));
+        let mut connection = pin!(builder.serve_connection(io, service));
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(client.address = %peer.ip(), "connection ended: {error}");
+                    }
+                    break;
+                }
+                () = kill.cancelled() => break,
+                () = shutdown.cancelled(), if !stopping => {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = activity.expired() => break,
+            }
+        }
+        drop(permit);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+use std::net::Ipv4Addr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+/// Answers at once, or, at `/wait`, when told to.
+#[derive(Clone, Default)]
+struct Echo(Arc<Notify>);
+
+impl Service<Request> for Echo {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = futures::future::BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let told = Arc::clone(&self.0);
+        Box::pin(async move {
+            if request.uri().path() == "/wait" {
+                told.notified().await;
+            }
+            let peer = request.extensions().get::<Peer>().unwrap().0.ip();
+            Ok(Response::new(Body::from(format!("{peer} {}", request.uri().path()))))
+        })
+    }
+}
+
+struct Running {
+    address: SocketAddr,
+    echo: Echo,
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+async fn start(connections: usize, drain: Duration) -> Running {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (echo, shutdown) = (Echo::default(), CancellationToken::new());
+    let task = tokio::spawn(accept(listener, echo.clone(), Bounds { connections, drain }, shutdown.clone()));
+    Running { address, echo, shutdown, task }
+}
+
+async fn connect(running: &Running, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Reads up to and with this text.
+async fn read_to(stream: &mut TcpStream, end: &str) -> String {
+    let mut text = String::new();
+    let mut octet = [0];
+    while !text.ends_with(end) {
+        stream.read_exact(&mut octet).await.unwrap();
+        text.push(char::from(octet[0]));
+    }
+    text
+}
+
+const DRAIN: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn requests_are_answered_on_a_connection_that_stays() {
+    let running = start(8, DRAIN).await;
+    let mut stream = connect(&running, "GET /one HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert!(read_to(&mut stream, "/one").await.starts_with("HTTP/1.1 200 OK\r\n"));
+    stream.write_all(b"GET /two HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    assert!(read_to(&mut stream, "127.0.0.1 /two").await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn http2_is_spoken_too() {
+    let running = start(8, DRAIN).await;
+    // The preface and an empty SETTINGS frame (RFC 9113 §3.4); the answer begins with a SETTINGS frame.
+    let mut stream = connect(&running, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0").await;
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "{head:?}");
+}
+
+#[tokio::test]
+async fn t_p38_a_head_that_is_too_large_is_refused() {
+    let running = start(8, DRAIN).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let head = format!("GET / HTTP/1.1\r\nhost: a\r\ncookie: {}\r\n\r\n", "x".repeat(2 * MAX_HEAD));
+    // The server may hang up before all of it was sent.
+    drop(stream.write_all(head.as_bytes()).await);
+    let mut text = Vec::new();
+    drop(stream.read_to_end(&mut text).await);
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.is_empty() || text.starts_with("HTTP/1.1 431"), "{text}");
+    assert!(!text.contains("200 OK"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn f55_a_head_that_trickles_ends_the_connection() {
+    let running = start(8, DRAIN).await;
+    for partial in ["", "P", "GET / HTTP/1.1\r\nhost:"] {
+        let mut stream = connect(&running, partial).await;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        assert!(text.is_empty(), "{partial:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn f55_connections_are_bounded_and_the_next_one_waits() {
+    let running = start(1, DRAIN).await;
+    let mut first = connect(&running, "GET /one HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    read_to(&mut first, "/one").await;
+    let mut second = connect(&running, "GET /two HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let too_early = tokio::time::timeout(Duration::from_millis(100), read_to(&mut second, "/two")).await;
+    assert!(too_early.is_err(), "there is one place, and it is taken");
+    drop(first);
+    read_to(&mut second, "/two").await;
+}
+
+#[tokio::test]
+async fn what_has_begun_is_finished_when_the_server_stops() {
+    let running = start(8, DRAIN).await;
+    let mut idle = connect(&running, "GET /one HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    read_to(&mut idle, "/one").await;
+    let mut busy = connect(&running, "GET /wait HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    running.shutdown.cancel();
+    let mut rest = Vec::new();
+    idle.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.is_empty(), "an idle connection is closed at once");
+    assert!(!running.task.is_finished());
+    assert!(TcpStream::connect(running.address).await.is_err(), "nobody is accepted any more");
+    running.echo.0.notify_one();
+    let answer = read_to(&mut busy, "/wait").await;
+    assert!(answer.contains("connection: close"), "{answer}");
+    running.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_finish_in_time_is_cut_off() {
+    let running = start(8, Duration::from_millis(50)).await;
+    let mut busy = connect(&running, "GET /wait HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    running.shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(5), running.task).await.unwrap().unwrap();
+    let mut rest = Vec::new();
+    drop(busy.read_to_end(&mut rest).await);
+    assert!(rest.is_empty());
+}

@@ -1,0 +1,65 @@
+//! OIDC Core §3.1.2.4: the page where a person agrees to what an application asks for.
+
+use askama::Template;
+use oidc::client::Client;
+use oidc::scope::{ScopeSet, ScopeToken, StandardScope};
+
+use super::{ClientCard, Frame, Person};
+
+/// The consent page.
+#[derive(Debug, Template)]
+#[template(path = "consent.html")]
+pub(crate) struct ConsentPage<'a> {
+    pub(crate) frame: Frame<'a>,
+    pub(crate) client: ClientCard<'a>,
+    pub(crate) person: Person<'a>,
+    /// Where the form is posted.
+    pub(crate) action: &'a str,
+    /// The sealed request.
+    pub(crate) handle: &'a str,
+    scopes: Vec<ScopeItem<'a>>,
+    policy_uri: Option<&'a str>,
+    tos_uri: Option<&'a str>,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+enum ScopeItem<'a> {
+    /// A scope that this provider gives a meaning to.
+    Words(&'static str),
+    /// A scope of the application's own.
+    Token(&'a str),
+}
+
+impl<'a> ConsentPage<'a> {
+    /// The page on which this client asks this person for these scopes.
+    pub(crate) fn new(
+        frame: Frame<'a>,
+        client: &'a Client,
+        person: Person<'a>,
+        scope: &'a ScopeSet,
+        action: &'a str,
+        handle: &'a str,
+    ) -> Self {
+        let known = StandardScope::ALL
+            .iter()
+            .filter(|known| scope.has(**known))
+            .map(|known| ScopeItem::Words(known.consent_text()));
+        let own = scope.iter().map(ScopeToken::as_str).filter(|token| StandardScope::from_token(token).is_none());
+        Self {
+            frame,
+            client: client.into(),
+            person,
+            action,
+            handle,
+            scopes: known.chain(own.map(ScopeItem::Token)).collect(),
+            policy_uri: client.policy_uri.as_deref().filter(|uri| is_https(uri)),
+            tos_uri: client.tos_uri.as_deref().filter(|uri| is_https(uri)),
+        }
+    }
+}
+
+/// A link that runs nothing.
+fn is_https(uri: &str) -> bool {
+    url::Url::parse(uri).is_ok_and(|url| url.scheme() == "https")
+}

@@ -1,0 +1,22 @@
+//! RFC 6749 §3.1.2.4, §4.1.2.1: an error that is shown to the person, because there is no verified place to send it to.
+
+use askama::Template;
+
+use super::Frame;
+
+/// An error page.
+#[derive(Debug, Template)]
+#[template(path = "error.html")]
+pub(crate) struct ErrorPage<'a> {
+    pub(crate) frame: Frame<'a>,
+    /// What happened, in a few words.
+    pub(crate) title: &'a str,
+    /// What to mend. Never holds what was sent.
+    pub(crate) description: &'a str,
+    /// What the person can do.
+    pub(crate) advice: Option<&'a str>,
+    /// The registered error code.
+    pub(crate) code: &'a str,
+    /// What the log calls this request.
+    pub(crate) error_id: &'a str,
+}

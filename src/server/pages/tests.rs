@@ -1,0 +1,211 @@
+//! Every page with every sample: what each must have, and that no text becomes markup.
+
+use http::header;
+use oidc::client::Client;
+use oidc::scope::ScopeSet;
+
+use super::*;
+use crate::testing;
+
+/// Text that tries everything; it may stand on a page only as text.
+const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;\u{202e}{{7*7}}</title></main>";
+
+/// A page, by its name and its markup.
+struct Sample {
+    name: &'static str,
+    html: String,
+}
+
+fn frame(provider: &str) -> Frame<'_> {
+    Frame::new(provider, "/oidc/interaction/style.css?v=abc")
+}
+
+/// Every page in every state, with this text wherever text of others can stand.
+fn samples(text: &str) -> Vec<Sample> {
+    let client = Client {
+        display_name: text.to_owned(),
+        namespace: text.to_owned(),
+        policy_uri: Some(format!("https://notes.example.com/{text}")),
+        tos_uri: Some("javascript:alert(1)".to_owned()),
+        ..testing::client_named(text)
+    };
+    let card = || ClientCard::from(&client);
+    let person = || Person { name: text, username: text };
+    let scope = ScopeSet::parse("openid email notes:read").unwrap();
+    let fields = [("code", text.to_owned()), ("state", text.to_owned())];
+    let mut samples = Vec::new();
+    let mut add = |name: &'static str, html: askama::Result<String>| samples.push(Sample { name, html: html.unwrap() });
+    for (name, problem, username) in [
+        ("login", None, ""),
+        ("login with hint", None, text),
+        ("login wrong", Some(LoginProblem::Wrong), text),
+        ("login too many", Some(LoginProblem::TooMany { seconds: 30 }), text),
+        ("login busy", Some(LoginProblem::Busy), ""),
+    ] {
+        let page = LoginPage {
+            frame: frame(text),
+            client: card(),
+            action: "/oidc/interaction/login",
+            handle: "h",
+            username,
+            problem,
+        };
+        add(name, page.render());
+    }
+    let page = SelectAccountPage { frame: frame(text), client: card(), person: person(), action: "/a", handle: "h" };
+    add("select account", page.render());
+    add("consent", ConsentPage::new(frame(text), &client, person(), &scope, "/a", "h").render());
+    let bare = Client { policy_uri: None, tos_uri: None, ..client.clone() };
+    add("consent without links", ConsentPage::new(frame(text), &bare, person(), &scope, "/a", "h").render());
+    for (name, advice) in [("error", None), ("error with advice", Some("Go back."))] {
+        let page = ErrorPage {
+            frame: frame(text),
+            title: "No",
+            description: text,
+            advice,
+            code: "invalid_request",
+            error_id: "id",
+        };
+        add(name, page.render());
+    }
+    add("form post", FormPostPage::new(frame(text), &format!("https://notes.example.com/{text}"), &fields).render());
+    samples
+}
+
+fn count(html: &str, needle: &str) -> usize {
+    html.matches(needle).count()
+}
+
+#[test]
+fn every_page_has_what_a_screen_reader_needs() {
+    for Sample { name, html } in samples("Example") {
+        assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"), "{name}");
+        for once in ["<main ", "</main>", "<h1", "<title>", "name=\"viewport\"", "<link rel=\"stylesheet\""] {
+            assert_eq!(count(&html, once), 1, "{name}: {once}\n{html}");
+        }
+        let title = html.split("<title>").nth(1).unwrap().split("</title>").next().unwrap();
+        assert!(title.ends_with(" – Example") && title.len() > " – Example".len(), "{name}: {title}");
+        for field in html.split("<input ").skip(1).filter(|field| !field.contains("type=\"hidden\"")) {
+            let id = field.split("id=\"").nth(1).unwrap().split('"').next().unwrap();
+            assert_eq!(count(&html, &format!("<label for=\"{id}\">")), 1, "{name}: {id}");
+        }
+        let mut ids: Vec<_> = html.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        ids.sort_unstable();
+        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{name}: {ids:?}");
+    }
+}
+
+#[test]
+fn no_page_has_inline_style_or_an_event_handler() {
+    for Sample { name, html } in samples("Example") {
+        for forbidden in [" style=", "<style", " onclick", " onload", "javascript:"] {
+            assert_eq!(count(&html, forbidden), 0, "{name}: {forbidden}\n{html}");
+        }
+        let scripts = usize::from(name == "form post");
+        assert_eq!(count(&html, "<script"), scripts, "{name}");
+    }
+}
+
+#[test]
+fn t_p39_text_never_becomes_markup() {
+    // Where text is escaped, a hostile page has exactly the tags of a harmless one.
+    let tags = |html: &str| {
+        html.split('<')
+            .skip(1)
+            .map(|rest| rest.split(['>', ' ', '\n']).next().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    for (harmless, hostile) in samples("Example").into_iter().zip(samples(HOSTILE)) {
+        assert_eq!(tags(&hostile.html), tags(&harmless.html), "{}\n{}", hostile.name, hostile.html);
+        assert_eq!(count(&hostile.html, "\""), count(&harmless.html, "\""), "{}: no quote gets out", hostile.name);
+        assert_eq!(count(&hostile.html, "{{7*7}}") + count(&hostile.html, "{{"), 2 * count(&hostile.html, "{{7*7}}"));
+        assert!(!hostile.html.contains("49"), "{}: text is not a template", hostile.name);
+    }
+}
+
+#[test]
+fn t_p05_parameters_in_the_self_submitting_page_are_data() {
+    let fields = [("state", "\"></form><script>alert(1)</script>".to_owned())];
+    let action = "https://notes.example.com/cb?a=\"onsubmit=alert(1)";
+    let html = FormPostPage::new(frame("Example"), action, &fields).render().unwrap();
+    assert_eq!(count(&html, "<script>"), 1);
+    assert_eq!(count(&html, "</form>"), 1);
+    assert!(html.contains("action=\"https://notes.example.com/cb?a=&#34;onsubmit=alert(1)\""), "{html}");
+    assert!(html.contains("<script>document.getElementById(\"form-post\").submit()</script>"), "{html}");
+}
+
+#[test]
+fn t_k19_consent_shows_client_id_and_namespace_beside_the_name() {
+    let client = Client { display_name: "Your Bank".to_owned(), ..testing::client() };
+    let scope = ScopeSet::parse("email openid notes:read").unwrap();
+    let account = testing::account();
+    let html = ConsentPage::new(frame("Example"), &client, (&account).into(), &scope, "/a", "h").render().unwrap();
+    assert!(html.contains("<code id=\"client-id\">team-a.notes</code>"), "{html}");
+    assert!(html.contains("<code id=\"client-namespace\">team-a</code>"));
+    assert!(html.contains("<bdi>Your Bank</bdi>"));
+    let (openid, rest) = (html.find("Confirm who you are").unwrap(), html.find("Your email address").unwrap());
+    assert!(openid < rest, "in the order of the table, not of the request");
+    assert!(html.contains("Access to <code>notes:read</code>"));
+    assert!(html.contains("<bdi>Alice</bdi> (<bdi>alice</bdi>)"));
+}
+
+#[test]
+fn links_are_https_and_do_not_let_go_of_this_page() {
+    let client = |policy: &str| Client { policy_uri: Some(policy.to_owned()), ..testing::client() };
+    let scope = ScopeSet::default();
+    let account = testing::account();
+    let check = |policy: &str, expect: bool| {
+        let client = client(policy);
+        let html = ConsentPage::new(frame("Example"), &client, (&account).into(), &scope, "/a", "h").render().unwrap();
+        assert_eq!(html.contains("Privacy policy"), expect, "{policy}");
+        assert_eq!(html.contains("rel=\"noopener noreferrer\""), expect);
+    };
+    check("https://notes.example.com/privacy", true);
+    check("http://notes.example.com/privacy", false);
+    check("javascript:alert(1)//https://x", false);
+    check("data:text/html,x", false);
+    check("//evil.example", false);
+}
+
+#[test]
+fn elements_that_others_rely_on() {
+    let samples = samples("Example");
+    let check = |name: &str, needles: &[&str]| {
+        let html = &samples.iter().find(|sample| sample.name == name).unwrap().html;
+        for needle in needles {
+            assert_eq!(count(html, needle), 1, "{name}: {needle}\n{html}");
+        }
+    };
+    check(
+        "login",
+        &[
+            "<form id=\"login\" method=\"post\"",
+            "name=\"username\"",
+            "name=\"password\"",
+            "<button id=\"login-submit\"",
+        ],
+    );
+    check("login", &["autocomplete=\"username\"", "autocomplete=\"current-password\""]);
+    check(
+        "login wrong",
+        &["<p id=\"login-error\" class=\"alert\" role=\"alert\">The username or password is not correct.</p>"],
+    );
+    check(
+        "select account",
+        &["<form id=\"select-account\"", "name=\"choice\" value=\"continue\"", "name=\"choice\" value=\"other\""],
+    );
+    check(
+        "consent",
+        &["<form id=\"consent\"", "name=\"decision\" value=\"allow\"", "name=\"decision\" value=\"deny\""],
+    );
+    check("error", &["id=\"error-title\"", "id=\"error-description\"", "<code id=\"error-id\">id</code>"]);
+}
+
+#[test]
+fn a_page_is_answered_with_its_headers() {
+    let page =
+        ErrorPage { frame: frame("Example"), title: "No", description: "d", advice: None, code: "c", error_id: "i" };
+    let response = respond(StatusCode::BAD_REQUEST, &page, PagePolicy::Plain);
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+}

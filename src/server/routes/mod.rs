@@ -1,0 +1,28 @@
+//! One file per endpoint. The table below is all there is: an endpoint without a route does not compile.
+
+use axum::routing::{MethodRouter, get, post};
+use oidc::discovery::Endpoint;
+
+mod authorize;
+mod consent;
+mod documents;
+mod login;
+mod select_account;
+mod style;
+mod token;
+mod userinfo;
+
+/// What an endpoint does with each method that it takes.
+pub(crate) fn methods(endpoint: Endpoint) -> MethodRouter {
+    match endpoint {
+        Endpoint::Discovery => get(documents::discovery).options(documents::preflight),
+        Endpoint::Jwks => get(documents::jwks).options(documents::preflight),
+        Endpoint::Authorization => get(authorize::get).post(authorize::post),
+        Endpoint::Token => post(token::post).options(token::preflight),
+        Endpoint::Userinfo => get(userinfo::answer).post(userinfo::answer).options(userinfo::preflight),
+        Endpoint::Login => post(login::post),
+        Endpoint::SelectAccount => post(select_account::post),
+        Endpoint::Consent => post(consent::post),
+        Endpoint::Style => get(style::get),
+    }
+}

@@ -1,0 +1,138 @@
+//! RFC 6749 §3.2, §4.1.3: the token endpoint.
+//!
+//! Parse, authenticate, load the facts, decide, spend, issue. Nothing is spent before everything has been judged, and
+//! whoever loses the race for a code reads the facts again: by then it is a replay, and judged as one.
+
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use http::request::Parts;
+use http::{StatusCode, header};
+use oidc::client::Client;
+use oidc::client_auth::{self, Authenticated};
+use oidc::form::Form;
+use oidc::ids::FamilyId;
+use oidc::issue;
+use oidc::refusal::{Effect, ErrorCode, Refusal, Why};
+use oidc::token::{self, authorization_code};
+use store::{Ended, Spent};
+
+use crate::call::Call;
+use crate::headers::no_store;
+use crate::metrics::TokenKind;
+use crate::refusal::{Failed, authorization};
+use crate::trouble::{Trouble, json};
+use crate::{body, cors, refusal};
+
+/// How often the facts are read: once, and once more after a lost race.
+const READS: usize = 2;
+
+/// `OPTIONS /token`
+pub(super) async fn preflight(call: Call, request: Request) -> Response {
+    cors::preflight(&call.site.origins, request.headers()).into_response()
+}
+
+/// `POST /token`
+pub(super) async fn post(call: Call, request: Request) -> Response {
+    let headers = request.headers().clone();
+    let mut client = None;
+    let mut response = match answer(&call, request, &mut client).await {
+        Ok(response) => response,
+        Err(Failed::Refused(refused)) => {
+            refusal::token(&call, &refused, client, headers.contains_key(header::AUTHORIZATION))
+        }
+        Err(Failed::Trouble(trouble)) => trouble.respond_json(&call),
+    };
+    cors::answer(client, &headers, response.headers_mut());
+    no_store(response.headers_mut());
+    response
+}
+
+async fn answer<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Client>) -> Result<Response, Failed> {
+    let (parts, mut form) = read(request).await?;
+    let authorization = authorization(&parts.headers, Why::ClientAuthenticationTwice)?;
+    let presented = client_auth::present(authorization, &mut form);
+    // Named, not proved: enough to know which scripts may read the answer, and whose name stands in the log.
+    *client = presented.as_ref().ok().and_then(|presented| call.realm().client(presented.claimed_client_id()));
+    let ask = token::Request::parse(&mut form)?;
+    let caller = presented?.authenticate(call.realm(), &call.snapshot.catalog.server_keys)?;
+    ask.permit(&caller)?;
+    match ask {
+        token::Request::AuthorizationCode(ask) => redeem(call, &caller, &ask).await,
+    }
+}
+
+async fn read(request: Request) -> Result<(Parts, Form), Failed> {
+    if request.uri().query().is_some_and(|query| !query.is_empty()) {
+        return Err(Failed::Refused(Refusal::new(
+            ErrorCode::InvalidRequest,
+            Why::ParametersInQuery,
+            "parameters must be sent in the body, not in the URL, where logs would keep them",
+        )));
+    }
+    Ok(body::form(request).await?)
+}
+
+async fn redeem<'c>(
+    call: &'c Call,
+    caller: &Authenticated<'c>,
+    ask: &authorization_code::Request,
+) -> Result<Response, Failed> {
+    let shared = &call.shared;
+    let family = FamilyId::new(shared.entropy.uuid(call.now));
+    for _ in 0..READS {
+        let facts = shared.store.find_code(ask.code_id()).await?;
+        let plan = match authorization_code::decide(call.realm(), caller, ask, facts, family, call.now) {
+            Ok(plan) => plan,
+            Err(refused) => return Err(carry_out(call, refused).await),
+        };
+        match shared.store.spend_code(plan.code, &plan.family, call.now).await? {
+            Spent::Done => return issue(call, &plan),
+            Spent::LostRace => {}
+        }
+    }
+    Err(Failed::Refused(Refusal::new(
+        ErrorCode::InvalidGrant,
+        Why::CodeSpentByAnother,
+        "the code was used by another request at the same time",
+    )))
+}
+
+/// Writes what a refusal asks for before anybody is told of it. A revocation that failed is not reported as done: the
+/// caller gets a server error and may try again.
+async fn carry_out(call: &Call, refused: Refusal) -> Failed {
+    match refused.effect {
+        None => Failed::Refused(refused),
+        Some(Effect::RevokeFamily(family)) => {
+            // On a task of its own: a caller who hangs up after a replay must not thereby save the tokens.
+            let (store, now) = (call.shared.store.clone(), call.now);
+            match tokio::spawn(async move { store.revoke_family(family, now).await }).await {
+                Ok(Ok(ended)) => {
+                    if ended == Ended::Done {
+                        call.audit_revoked(family, refused.why);
+                    }
+                    Failed::Refused(refused)
+                }
+                Ok(Err(error)) => Failed::Trouble(Trouble::Store(error)),
+                Err(_) => Failed::Trouble(Trouble::Defect),
+            }
+        }
+    }
+}
+
+fn issue(call: &Call, plan: &authorization_code::Plan<'_>) -> Result<Response, Failed> {
+    let tokens = issue::tokens(plan, call.realm(), call.now, call.shared.entropy.bytes()).map_err(|error| {
+        tracing::error!(request.id = %call.id, client.id = %plan.client.id, "cannot issue tokens: {error}");
+        Refusal::new(
+            ErrorCode::ServerError,
+            Why::KeyMissing,
+            "the server cannot sign tokens for this application right now",
+        )
+    })?;
+    let kinds: &[TokenKind] =
+        if tokens.has_id_token() { &[TokenKind::Access, TokenKind::Id] } else { &[TokenKind::Access] };
+    call.audit_tokens(oidc::client::GrantType::AuthorizationCode, plan.family.id, plan.account, plan.client, kinds);
+    Ok(json(StatusCode::OK, &tokens))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! OIDC Core §5.3, RFC 6750 §2: the userinfo endpoint.
+
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, Method, StatusCode};
+use oidc::client::Client;
+use oidc::form::Form;
+use oidc::refusal::{ErrorCode, Refusal, Why};
+use oidc::userinfo;
+
+use crate::call::Call;
+use crate::headers::no_store;
+use crate::refusal::{Failed, authorization};
+use crate::trouble::json;
+use crate::{body, cors, refusal};
+
+/// `OPTIONS /me`
+pub(super) async fn preflight(call: Call, request: Request) -> Response {
+    cors::preflight(&call.site.origins, request.headers()).into_response()
+}
+
+/// `GET /me`, `POST /me`
+pub(super) async fn answer(call: Call, request: Request) -> Response {
+    let headers = request.headers().clone();
+    let mut client = None;
+    let mut response = match claims(&call, request, &mut client).await {
+        Ok(response) => response,
+        Err(Failed::Refused(refused)) => refusal::bearer(&call, &refused, client),
+        Err(Failed::Trouble(trouble)) => trouble.respond_json(&call),
+    };
+    cors::answer(client, &headers, response.headers_mut());
+    no_store(response.headers_mut());
+    response
+}
+
+async fn claims<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Client>) -> Result<Response, Failed> {
+    let (headers, mut form) = read(request).await?;
+    let token = userinfo::bearer(authorization(&headers, Why::BearerTwice)?, &mut form)?;
+    let token = userinfo::verify(call.realm(), &token, call.now)?;
+    *client = Some(token.client());
+    let family = call.shared.store.find_family(token.family()).await?;
+    let claims = userinfo::decide(call.realm(), &token, family.as_ref())?;
+    Ok(json(StatusCode::OK, &claims))
+}
+
+/// The form of a POST that has one. A token in the query is refused: queries end up in logs (RFC 6750 §5.3).
+async fn read(request: Request) -> Result<(HeaderMap, Form), Failed> {
+    let query = Form::parse(request.uri().query().unwrap_or_default().as_bytes())?;
+    if query.names("access_token") {
+        return Err(Failed::Refused(Refusal::new(
+            ErrorCode::InvalidRequest,
+            Why::ParametersInQuery,
+            "the access token must be sent in the Authorization header or in the body, not in the URL",
+        )));
+    }
+    if request.method() == Method::POST && body::is_form(request.headers()) {
+        let (parts, form) = body::form(request).await?;
+        return Ok((parts.headers, form));
+    }
+    Ok((request.into_parts().0.headers, Form::default()))
+}
+
+#[cfg(test)]
+mod tests;

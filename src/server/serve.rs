@@ -1,0 +1,260 @@
+//! The server as a process runs it: two sockets, the threads for passwords, housekeeping, and an orderly end.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{io, thread};
+
+use crypto::PasswordPool;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Ports};
+use crate::cidr::Cidr;
+use crate::clock::{Clock, SystemClock};
+use crate::entropy::SystemEntropy;
+use crate::listen::{self, Bounds};
+use crate::snapshot::CatalogHandle;
+use crate::{housekeeping, internal};
+
+/// Connections of the internal port: probes and a few scrapers.
+const INTERNAL_CONNECTIONS: usize = 64;
+
+/// How the server listens and what it takes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `--listen`: where browsers and applications come in.
+    pub listen: SocketAddr,
+    /// `--internal-listen`: health, readiness and metrics.
+    pub internal_listen: SocketAddr,
+    /// `--trusted-proxy`: whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// Threads that verify passwords.
+    pub password_threads: usize,
+    /// Passwords that may wait for a thread; whoever comes next is answered 429.
+    pub password_queue: usize,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// How long requests may take to finish once the server stops.
+    pub drain: Duration,
+}
+
+impl Default for Options {
+    /// Loopback, no proxy, and half of the processors for passwords.
+    fn default() -> Self {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let password_threads = (processors / 2).max(1);
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            internal_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
+            trusted_proxies: Vec::new(),
+            password_threads,
+            password_queue: password_threads * 32,
+            max_connections: 10_000,
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why the server cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {hint}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What to change.
+        hint: String,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The system gives no threads.
+    #[error("cannot start the threads that verify passwords")]
+    Threads(#[source] io::Error),
+}
+
+/// A server whose sockets are open and wait.
+#[derive(Debug)]
+pub struct Server {
+    options: Options,
+    public: TcpListener,
+    internal: TcpListener,
+}
+
+/// Opens the sockets and serves until `shutdown` is cancelled.
+///
+/// # Errors
+/// A socket or a thread cannot be had.
+pub async fn serve(
+    options: Options,
+    catalogs: CatalogHandle,
+    store: Arc<dyn Store>,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    Server::bind(options).await?.serve(catalogs, store, shutdown).await
+}
+
+impl Server {
+    /// Opens both sockets. Connections wait until [`Server::serve`].
+    ///
+    /// # Errors
+    /// An address cannot be listened on.
+    pub async fn bind(options: Options) -> Result<Self, ServeError> {
+        let public = bind(options.listen, "--listen").await?;
+        let internal = bind(options.internal_listen, "--internal-listen").await?;
+        Ok(Self { options, public, internal })
+    }
+
+    /// Where the public port listens; useful where the options ask for any free port.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.public.local_addr()
+    }
+
+    /// Where the internal port listens.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn internal_address(&self) -> io::Result<SocketAddr> {
+        self.internal.local_addr()
+    }
+
+    /// Serves until `shutdown` is cancelled, then lets requests finish.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub async fn serve(
+        self,
+        catalogs: CatalogHandle,
+        store: Arc<dyn Store>,
+        shutdown: CancellationToken,
+    ) -> Result<(), ServeError> {
+        let Self { options, public, internal } = self;
+        let Options {
+            listen: _,
+            internal_listen: _,
+            trusted_proxies,
+            password_threads,
+            password_queue,
+            max_connections,
+            drain,
+        } = options;
+        let passwords = PasswordPool::new(password_threads, password_queue).map_err(ServeError::Threads)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let ports = Ports {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            entropy: Arc::new(SystemEntropy),
+            passwords: Arc::new(passwords),
+        };
+        let app = App::new(ports, catalogs, trusted_proxies);
+        // The internal port outlives the public one, so that what happens during the end can still be seen.
+        let drained = CancellationToken::new();
+        let public = async {
+            listen::accept(public, app.clone(), Bounds { connections: max_connections, drain }, shutdown.clone()).await;
+            drained.cancel();
+        };
+        let bounds = Bounds { connections: INTERNAL_CONNECTIONS, drain: Duration::from_secs(1) };
+        let internal = listen::accept(internal, internal::router(app.clone()), bounds, drained.clone());
+        tokio::join!(public, internal, housekeeping::run(&*store, &*clock, &shutdown));
+        Ok(())
+    }
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| {
+        let kind = source.kind();
+        let hint = if kind == io::ErrorKind::AddrInUse {
+            format!("another process listens there; stop it, or choose another address with `{flag}`")
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            format!("this machine does not have that address; choose one that it has with `{flag}`")
+        } else if kind == io::ErrorKind::PermissionDenied {
+            format!("ports below 1024 need a privilege; choose a higher one with `{flag}`")
+        } else {
+            format!("the system refused; the address is set with `{flag}`")
+        };
+        ServeError::Listen { address, hint, source }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use store::memory::Memory;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::testing;
+
+    fn options() -> Options {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Options { listen: any, internal_listen: any, ..Options::default() }
+    }
+
+    #[tokio::test]
+    async fn a_taken_address_is_named_with_the_flag_that_changes_it() {
+        let taken = Server::bind(options()).await.unwrap();
+        let (public, internal) = (taken.address().unwrap(), taken.internal_address().unwrap());
+        let check = async |options: Options, address: SocketAddr, flag: &str| {
+            let error = Server::bind(options).await.unwrap_err().to_string();
+            let expect = format!(
+                "cannot listen on {address}: another process listens there; stop it, or choose another address with `{flag}`"
+            );
+            assert_eq!(error, expect);
+        };
+        check(Options { listen: public, ..options() }, public, "--listen").await;
+        check(Options { internal_listen: internal, ..options() }, internal, "--internal-listen").await;
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_machine_is_refused() {
+        let elsewhere = "192.0.2.1:8080".parse().unwrap();
+        let error = Server::bind(Options { listen: elsewhere, ..options() }).await.unwrap_err().to_string();
+        assert!(error.ends_with("choose one that it has with `--listen`"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn it_ends_when_it_is_told_to() {
+        let server = Server::bind(options()).await.unwrap();
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        let served = server.serve(CatalogHandle::new(), Arc::new(Memory::new()), shutdown);
+        tokio::time::timeout(Duration::from_secs(5), served).await.unwrap().unwrap();
+    }
+
+    /// The status line and body of a GET.
+    async fn get(address: SocketAddr, host: &str, path: &str) -> String {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn a_published_catalog_is_served() {
+        let server = Server::bind(options()).await.unwrap();
+        let (public, internal) = (server.address().unwrap(), server.internal_address().unwrap());
+        let (catalogs, shutdown) = (CatalogHandle::new(), CancellationToken::new());
+        let served = tokio::spawn(server.serve(catalogs.clone(), Arc::new(Memory::new()), shutdown.clone()));
+
+        assert!(get(internal, "x", "/readyz").await.starts_with("HTTP/1.1 503 "));
+        let discovery = "/oidc/.well-known/openid-configuration";
+        assert!(get(public, "id.example.com", discovery).await.starts_with("HTTP/1.1 503 "));
+        catalogs.publish(testing::catalog(vec![testing::realm()], "d1"));
+        assert!(get(internal, "x", "/readyz").await.starts_with("HTTP/1.1 200 "));
+        let document = get(public, "id.example.com", discovery).await;
+        assert!(document.contains("\"issuer\":\"https://id.example.com/oidc\""), "{document}");
+        assert!(get(public, "id.example.com", "/metrics").await.starts_with("HTTP/1.1 404 "), "not on this port");
+        assert!(get(internal, "x", "/metrics").await.contains("portcullis_http_requests_total{route=\"discovery\""));
+
+        shutdown.cancel();
+        served.await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,78 @@
+//! A store that never answers as it should.
+
+use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
+use oidc::records::{CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::time::Time;
+use store::{Answer, Ended, Spent, Store, StoreError, Touched};
+
+/// What every verb does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Faulty {
+    Error,
+    Panic,
+}
+
+impl Faulty {
+    fn fail<T>(self) -> Answer<'static, T> {
+        Box::pin(async move {
+            match self {
+                Self::Error => Err(StoreError { doing: "do anything", source: "out of order".into() }),
+                Self::Panic => panic!("out of order"),
+            }
+        })
+    }
+}
+
+impl Store for Faulty {
+    fn put_code<'a>(&'a self, _: &'a CodeRecord) -> Answer<'a, ()> {
+        self.fail()
+    }
+
+    fn find_code(&self, _: CodeId) -> Answer<'_, CodeFacts> {
+        self.fail()
+    }
+
+    fn spend_code<'a>(&'a self, _: CodeId, _: &'a FamilyRecord, _: Time) -> Answer<'a, Spent> {
+        self.fail()
+    }
+
+    fn find_family(&self, _: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
+        self.fail()
+    }
+
+    fn revoke_family(&self, _: FamilyId, _: Time) -> Answer<'_, Ended> {
+        self.fail()
+    }
+
+    fn open_session<'a>(&'a self, _: &'a SessionRecord, _: Option<SessionId>) -> Answer<'a, ()> {
+        self.fail()
+    }
+
+    fn find_session(&self, _: SessionId) -> Answer<'_, Option<SessionRecord>> {
+        self.fail()
+    }
+
+    fn touch_session(&self, _: SessionId, _: Time) -> Answer<'_, Touched> {
+        self.fail()
+    }
+
+    fn end_session(&self, _: SessionId) -> Answer<'_, Ended> {
+        self.fail()
+    }
+
+    fn grant_consent<'a>(&'a self, _: &'a ConsentRecord) -> Answer<'a, ()> {
+        self.fail()
+    }
+
+    fn find_consent<'a>(&'a self, _: &'a str, _: &'a Uid, _: &'a Uid) -> Answer<'a, Option<ConsentRecord>> {
+        self.fail()
+    }
+
+    fn revoke_consent<'a>(&'a self, _: &'a str, _: &'a Uid, _: &'a Uid) -> Answer<'a, Ended> {
+        self.fail()
+    }
+
+    fn purge(&self, _: Time, _: u32) -> Answer<'_, u64> {
+        self.fail()
+    }
+}

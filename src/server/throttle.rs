@@ -1,0 +1,199 @@
+//! OWASP ASVS §2.2.1: guessing passwords is slow, and nobody can lock out anybody else.
+//!
+//! Two counts, both in a table of constant size. Per user: the more failures lately, the longer every attempt on that
+//! user waits before the password is looked at, up to five seconds. Whoever knows the password still gets in: a stranger
+//! can slow a login down but never prevent it. Per user and address (`/32`, or `/64` for IPv6): a budget that refills
+//! with time; when it is spent, that address is told to wait, and only that address.
+//!
+//! An attempt is counted before the password is checked, so that a thousand at once count a thousand; a success gives the
+//! budget back. The wait comes before the check and does not depend on its outcome, so that its length tells nothing.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crypto::hash;
+use oidc::time::Time;
+
+use crate::cidr::masked;
+
+/// Attempts that one address has on one user before it must wait.
+const BUDGET: u32 = 10;
+/// Time in which one attempt of the budget comes back.
+const REFILL: Duration = Duration::from_secs(30);
+/// Failures on a user that cost nothing: people mistype.
+const FREE_FAILURES: u32 = 3;
+/// A user's count stops soon after the wait has stopped growing: more would only take longer to forget.
+const MAX_FAILURES: u32 = 11;
+/// The wait after the first failure that is not free; it doubles with each further one.
+const FIRST_DELAY: Duration = Duration::from_millis(250);
+/// The longest wait.
+const MAX_DELAY: Duration = Duration::from_secs(5);
+/// Time in which one failure on a user is forgotten.
+const FORGET: Duration = Duration::from_mins(1);
+
+/// Slots in a set; a key may stand in any of them.
+const WAYS: usize = 4;
+
+/// The counts.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    table: Mutex<Vec<[Slot; WAYS]>>,
+    /// Mixed into every key, so that nobody outside can choose names that push another's count out of the table.
+    salt: [u8; 32],
+}
+
+/// A count that leaks: it falls by one in every period.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    key: u64,
+    /// When the count will have leaked to nothing, in milliseconds since the epoch; not later than now: free.
+    empty_at: i64,
+}
+
+/// One attempt that may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the wait must be waited for"]
+pub(crate) struct Attempt {
+    /// How long to wait before the password is looked at.
+    pub(crate) delay: Duration,
+    user: u64,
+    pair: u64,
+}
+
+/// This address has spent its budget on this user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exhausted {
+    /// When it is worth trying again.
+    pub(crate) retry_after: Duration,
+}
+
+impl Throttle {
+    /// An empty table for about `capacity` counts, 16 octets each.
+    pub(crate) fn new(capacity: usize, salt: [u8; 32]) -> Self {
+        let sets = capacity.div_ceil(WAYS).max(1);
+        Self { table: Mutex::new(vec![[Slot::default(); WAYS]; sets]), salt }
+    }
+
+    /// Counts an attempt of this address on this user of this issuer.
+    pub(crate) fn attempt(&self, issuer: &str, user: &str, from: IpAddr, now: Time) -> Result<Attempt, Exhausted> {
+        let user_key = self.key(issuer, user, None);
+        let pair_key = self.key(issuer, user, Some(from));
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        // Counts from before the clock was set back would otherwise last until it has caught up.
+        for (key, most) in [(pair_key, REFILL * BUDGET), (user_key, FORGET * MAX_FAILURES)] {
+            if let Some(slot) = find(&mut table, key) {
+                slot.empty_at = slot.empty_at.min(now.millis().saturating_add(millis(most)));
+            }
+        }
+        let spent = count(&table, pair_key, REFILL, now);
+        if spent >= BUDGET {
+            let over = i64::from(spent - BUDGET + 1).saturating_mul(millis(REFILL));
+            let leaked = remainder(&table, pair_key, REFILL, now);
+            let wait = u64::try_from(over.saturating_sub(leaked)).unwrap_or_default();
+            return Err(Exhausted { retry_after: Duration::from_millis(wait) });
+        }
+        add(&mut table, pair_key, REFILL, now);
+        let failures = count(&table, user_key, FORGET, now);
+        if failures < MAX_FAILURES {
+            add(&mut table, user_key, FORGET, now);
+        }
+        Ok(Attempt { delay: delay(failures), user: user_key, pair: pair_key })
+    }
+
+    /// The password was right: the address gets its budget back, and the attempt is taken from the user's count. What
+    /// others failed at stays counted, so that a guesser does not profit from the rightful person's logins.
+    pub(crate) fn succeeded(&self, attempt: Attempt, now: Time) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = find(&mut table, attempt.pair) {
+            *slot = Slot::default();
+        }
+        if let Some(slot) = find(&mut table, attempt.user) {
+            slot.empty_at = slot.empty_at.saturating_sub(millis(FORGET)).max(now.millis());
+        }
+    }
+
+    /// The attempt did not come to a check of the password: it does not count.
+    pub(crate) fn withdraw(&self, attempt: Attempt, now: Time) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, period) in [(attempt.pair, REFILL), (attempt.user, FORGET)] {
+            if let Some(slot) = find(&mut table, key) {
+                slot.empty_at = slot.empty_at.saturating_sub(millis(period)).max(now.millis());
+            }
+        }
+    }
+
+    fn key(&self, issuer: &str, user: &str, from: Option<IpAddr>) -> u64 {
+        // As accounts fold what is typed, or each spelling would have a budget of its own.
+        let user = user.trim().to_lowercase();
+        let mut text = Vec::with_capacity(96);
+        text.extend_from_slice(&self.salt);
+        for part in [hash::sha256(issuer.as_bytes()), hash::sha256(user.as_bytes())] {
+            text.extend_from_slice(&part);
+        }
+        if let Some(from) = from {
+            let from = from.to_canonical();
+            text.push(if from.is_ipv4() { 4 } else { 6 });
+            text.extend_from_slice(&masked(from, if from.is_ipv4() { 32 } else { 64 }).to_be_bytes());
+        }
+        let digest = hash::sha256(&text);
+        // 0 marks a slot that was never used.
+        digest.first_chunk().map_or(1, |first| u64::from_be_bytes(*first).max(1))
+    }
+}
+
+fn delay(failures: u32) -> Duration {
+    let Some(over) = failures.checked_sub(FREE_FAILURES) else { return Duration::ZERO };
+    FIRST_DELAY.saturating_mul(1_u32.checked_shl(over).unwrap_or(u32::MAX)).min(MAX_DELAY)
+}
+
+type Table = [[Slot; WAYS]];
+
+fn position(table: &Table, key: u64) -> usize {
+    let sets = u64::try_from(table.len()).unwrap_or(1).max(1);
+    usize::try_from(key % sets).unwrap_or_default()
+}
+
+fn find(table: &mut Table, key: u64) -> Option<&mut Slot> {
+    let position = position(table, key);
+    table.get_mut(position)?.iter_mut().find(|slot| slot.key == key)
+}
+
+/// How much of what was counted has not leaked away, in milliseconds.
+fn left(table: &Table, key: u64, now: Time) -> i64 {
+    let slot = table.get(position(table, key)).and_then(|set| set.iter().find(|slot| slot.key == key));
+    slot.map_or(0, |slot| slot.empty_at.saturating_sub(now.millis()).max(0))
+}
+
+fn count(table: &Table, key: u64, period: Duration, now: Time) -> u32 {
+    let (left, period) = (left(table, key, now), millis(period));
+    u32::try_from(left.saturating_add(period - 1) / period).unwrap_or(u32::MAX)
+}
+
+/// How long ago the count last fell, in milliseconds.
+fn remainder(table: &Table, key: u64, period: Duration, now: Time) -> i64 {
+    (millis(period) - left(table, key, now) % millis(period)) % millis(period)
+}
+
+/// Adds one; where the set is full, the count that would be empty first gives way.
+fn add(table: &mut Table, key: u64, period: Duration, now: Time) {
+    let position = position(table, key);
+    let Some(set) = table.get_mut(position) else { return };
+    let slot = match set.iter().position(|slot| slot.key == key) {
+        Some(found) => set.get_mut(found),
+        None => set.iter_mut().min_by_key(|slot| slot.empty_at).map(|slot| {
+            *slot = Slot { key, empty_at: now.millis() };
+            slot
+        }),
+    };
+    if let Some(slot) = slot {
+        slot.empty_at = slot.empty_at.max(now.millis()).saturating_add(millis(period));
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
