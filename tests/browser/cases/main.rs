@@ -1,0 +1,9 @@
+//! The provider's pages and the code flow, in a real browser.
+
+mod broken;
+mod consent;
+mod history;
+mod login;
+mod pages;
+mod parameters;
+mod policy;

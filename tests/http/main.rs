@@ -1,0 +1,11 @@
+//! Every endpoint over HTTP, in one process, with a clock that stands still and seeded randomness.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod authorize;
+mod documents;
+mod harness;
+mod interaction;
+mod refusals;
+mod token;
+mod userinfo;

@@ -1,0 +1,91 @@
+//! Edits of manifests are served within a second, and a mistake hurts only what it stands in.
+
+use std::fs;
+use std::time::Duration;
+
+use url::Url;
+use xtask::walk::Agent;
+
+use crate::harness::{Provider, authorize};
+
+fn request(provider: &Provider, redirect_uri: &str) -> Url {
+    let mut url = provider.url("/auth");
+    url.query_pairs_mut()
+        .append_pair("client_id", "team-a.notes")
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("response_type", "code")
+        .append_pair("scope", "openid")
+        .append_pair("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")
+        .append_pair("code_challenge_method", "S256");
+    url
+}
+
+/// Whether the application is served with this redirect URI.
+fn served(provider: &Provider, redirect_uri: &str) -> bool {
+    xtask::http::get(&request(provider, redirect_uri)).unwrap().status == 200
+}
+
+fn edit(provider: &Provider, file: &str, from: &str, to: &str) {
+    let path = provider.manifests().join(file);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} has no {from}");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn an_edit_is_served_soon() {
+    let provider = Provider::start();
+    let moved = format!("{}/moved", provider.callback());
+    assert!(!served(&provider, &moved));
+    edit(&provider, "application.yaml", &provider.callback(), &moved);
+    let (_, took) = provider.soon("the edit", || served(&provider, &moved).then_some(()));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(!served(&provider, &provider.callback()), "the old one is gone with it");
+}
+
+#[test]
+fn a_refused_object_fails_closed_and_comes_back() {
+    let provider = Provider::start();
+    edit(&provider, "application.yaml", "groupsClaim: All", "groupsClaim: Everything");
+    provider.soon("the refusal", || (!served(&provider, &provider.callback())).then_some(()));
+    assert!(provider.log().contains("spec.groupsClaim"), "{}", provider.log());
+    edit(&provider, "application.yaml", "groupsClaim: Everything", "groupsClaim: All");
+    provider.soon("the return", || served(&provider, &provider.callback()).then_some(()));
+}
+
+#[test]
+fn an_unreadable_file_changes_nothing_of_what_is_served() {
+    let provider = Provider::start();
+    let path = provider.manifests().join("application.yaml");
+    let good = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{good}\n  : [broken")).unwrap();
+    provider.soon("the complaint", || provider.log().contains("application.yaml").then_some(()));
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(served(&provider, &provider.callback()));
+}
+
+#[test]
+fn t_p11_a_disabled_person_is_logged_out_within_seconds() {
+    let provider = Provider::start();
+    let mut agent = Agent::default();
+    let url = request(&provider, &provider.callback());
+    authorize(&mut agent, &url, &provider.callback());
+    let redirected = |agent: &mut Agent| agent.get(&url).unwrap().status == 303;
+    assert!(redirected(&mut agent), "the session is there");
+    edit(&provider, "user.yaml", "spec:\n", "spec:\n  activation: Disabled\n");
+    let (_, took) = provider.soon("the end of the session", || (!redirected(&mut agent)).then_some(()));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn a_second_process_on_the_same_state_is_refused() {
+    let provider = Provider::start();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["standalone", "--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0", "--manifests"])
+        .arg(provider.manifests())
+        .arg("--state")
+        .arg(provider.state())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}

@@ -1,0 +1,88 @@
+//! What the map in `src/README.md` states, checked.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+/// The names under `[dependencies]` of a member.
+fn dependencies(member: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("src").join(member).join("Cargo.toml")).unwrap();
+    let section = text.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let name = |line: &str| line.split(['.', ' ', '=']).next().map(str::to_owned).filter(|name| !name.is_empty());
+    section.lines().filter(|line| !line.starts_with('#')).filter_map(name).collect()
+}
+
+#[test]
+fn members_name_only_what_they_may() {
+    const MEMBERS: &[&str] = &["api", "compile", "crypto", "oidc", "server", "standalone", "store"];
+    const OUTSIDE: &[&str] = &["axum", "hyper", "kube", "k8s-openapi", "tokio", "rusqlite", "reqwest"];
+    const CRYPTOGRAPHY: &[&str] =
+        &["aws-lc-rs", "argon2", "bcrypt", "jsonwebtoken", "password-hash", "pbkdf2", "scrypt", "subtle"];
+    for (member, members, outside) in [
+        ("crypto", &[][..], &[][..]),
+        ("oidc", &["crypto"], &[]),
+        ("api", &[], &["kube", "k8s-openapi"]),
+        ("compile", &["api", "crypto", "oidc"], &["kube", "k8s-openapi"]),
+        ("store", &["crypto", "oidc"], &["tokio", "rusqlite"]),
+        ("server", &["crypto", "oidc", "store"], &["axum", "hyper", "tokio"]),
+        ("standalone", &["api", "compile", "crypto", "oidc"], &["k8s-openapi", "kube", "tokio"]),
+    ] {
+        let named = dependencies(member);
+        let within = |all: &[&str]| all.iter().filter(|name| named.contains(**name)).map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let allowed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        assert!(within(MEMBERS).is_subset(&allowed(members)), "{member} names {:?}", within(MEMBERS));
+        assert!(within(OUTSIDE).is_subset(&allowed(outside)), "{member} names {:?}", within(OUTSIDE));
+        assert!(member == "crypto" || within(CRYPTOGRAPHY).is_empty(), "{member} names {:?}", within(CRYPTOGRAPHY));
+    }
+}
+
+#[test]
+fn the_map_is_true() {
+    let map = fs::read_to_string(root().join("src/README.md")).unwrap();
+    let index = map.split("## Where a document lives").nth(1).unwrap().split("\n## ").next().unwrap();
+    let files = index.split('`').skip(1).step_by(2);
+    let mut count = 0;
+    for file in files {
+        assert!(root().join("src").join(file).exists(), "src/README.md names {file}, which does not exist");
+        count += 1;
+    }
+    assert!(count > 20, "the index was not found");
+}
+
+/// Every source file of the product, with its text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut folders = vec![root().join("src")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push((path.clone(), fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    for (path, text) in sources() {
+        let is_tests = path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests.rs" | "tests" | "benches")));
+        assert!(is_tests || text.starts_with("//!") || text.is_empty(), "{} has no module documentation", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    for (path, text) in sources() {
+        for mark in ["todo!(", "unimplemented!(", "#[ignore", "FIXME", "XXX"] {
+            assert!(!text.contains(mark), "{} holds {mark}", path.display());
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask test`: from a fresh clone to every test passed.
+//!
+//! Every command selects the whole workspace and filters targets, so that shared dependencies are
+//! compiled once.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::steps::{Steps, Tests, count_tests};
+use crate::{binaries, paths, tools};
+
+/// The member, and its only test target, that needs a browser.
+const BROWSER: &str = "browser";
+
+/// Flags of `cargo xtask test`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Leave the browser out: nothing is installed, and its tests are not run.
+    #[arg(long)]
+    no_browser: bool,
+}
+
+/// Runs everything in order; the first failure ends it.
+pub fn run(args: &Args) -> Result<()> {
+    let mut steps = Steps::new();
+    let mut tests = Tests::default();
+    let integration = integration_tests(&paths::metadata()?)?;
+    if !args.no_browser {
+        steps.run("install", tools::install)?;
+    }
+    steps.run("build", || binaries::build().map(|_| String::new()))?;
+    steps.run("test", || {
+        let mut run = test(["--lib", "--bins"].into_iter().chain(flags(&integration)))?;
+        ensure!(run.passed > 0, "not one test was run");
+        run += test(["--doc"])?;
+        tests += run;
+        Ok(run.to_string())
+    })?;
+    if !args.no_browser {
+        steps.run("test in the browser", || {
+            let run = test(["--test", BROWSER])?;
+            ensure!(run.passed > 0, "not one test was run");
+            tests += run;
+            Ok(run.to_string())
+        })?;
+    }
+    steps.summary();
+    println!("{tests}");
+    Ok(())
+}
+
+fn test<'a>(targets: impl IntoIterator<Item = &'a str>) -> Result<Tests> {
+    let mut cargo = paths::cargo();
+    cargo.args(["test", "--workspace"]).args(targets);
+    count_tests(cargo)
+}
+
+fn flags(targets: &[String]) -> impl Iterator<Item = &str> {
+    targets.iter().flat_map(|target| ["--test", target.as_str()])
+}
+
+/// The names of the workspace's integration tests, the browser's left out.
+fn integration_tests(metadata: &Value) -> Result<Vec<String>> {
+    let packages = metadata.get("packages").and_then(Value::as_array).context("`cargo metadata` names no packages")?;
+    let targets = packages.iter().filter_map(|package| package.get("targets")?.as_array()).flatten();
+    let tests = targets.filter(|target| target.pointer("/kind/0").and_then(Value::as_str) == Some("test"));
+    let names = tests.filter_map(|target| target.get("name")?.as_str());
+    Ok(names.filter(|name| *name != BROWSER).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_integration_test_is_named_but_the_browsers() {
+        let metadata = serde_json::json!({ "packages": [
+            { "targets": [{ "name": "portcullis", "kind": ["bin"] }, { "name": "http", "kind": ["test"] }] },
+            { "targets": [{ "name": "browser", "kind": ["lib"] }, { "name": "browser", "kind": ["test"] }] },
+            { "targets": [{ "name": "store", "kind": ["test"] }, { "name": "speed", "kind": ["bench"] }] },
+        ]});
+        assert_eq!(integration_tests(&metadata).unwrap(), ["http", "store"]);
+        assert_eq!(flags(&["a".to_owned(), "b".to_owned()]).collect::<Vec<_>>(), ["--test", "a", "--test", "b"]);
+    }
+
+    #[test]
+    fn the_workspace_has_the_browser_test_that_is_run_apart() {
+        let metadata = paths::metadata().unwrap();
+        let packages = metadata.get("packages").and_then(Value::as_array).unwrap();
+        let browser = packages.iter().find(|package| package["name"] == BROWSER).unwrap();
+        let tests = browser["targets"].as_array().unwrap().iter().filter(|target| target["kind"][0] == "test");
+        assert_eq!(tests.map(|target| target["name"].as_str().unwrap()).collect::<Vec<_>>(), [BROWSER]);
+    }
+}
