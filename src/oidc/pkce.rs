@@ -72,7 +72,7 @@ mod tests {
             "",
             "short",
             &format!("{CHALLENGE}="),
-            &CHALLENGE[..42],
+            CHALLENGE.get(..42).unwrap(),
             &format!("{CHALLENGE}A"),
             VERIFIER.trim_end_matches('k'),
         ] {

@@ -11,7 +11,11 @@ use uuid::Uuid;
 use crate::account::{Account, Accounts};
 use crate::catalog::{Realm, RealmParts, RealmSettings};
 use crate::claims::StandardClaim;
-use crate::client::*;
+use crate::client::{
+    AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod, ClientAuthentication,
+    ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, Pkce, ResponseType, ScopeClaims, TypeHeader,
+    UserAccess,
+};
 use crate::form::Form;
 use crate::ids::{ClientId, CodeId, GroupName, SessionId, Subject, Uid, Username};
 use crate::opaque::Opaque;

@@ -15,11 +15,13 @@ use axum::response::Response;
 use crypto::Secret;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use oidc::authorize::{
-    Binding, Checked, ConsentAsk, Decision, Handle, Issued, PageError, Pause, Received, RedirectError, Stage, Waiting,
+    Answer, Binding, Checked, ConsentAsk, Decision, Handle, Issued, PageError, Pause, Received, RedirectError, Stage,
+    Waiting,
 };
 use oidc::client::Client;
 use oidc::discovery::Endpoint;
 use oidc::ids::{SessionId, Uid};
+use oidc::scope::ScopeSet;
 use store::StoreError;
 
 use crate::call::Call;
@@ -50,6 +52,8 @@ pub(crate) struct ConsentAnswer {
     pub(crate) user_uid: Uid,
     /// The session in which they were.
     pub(crate) session: SessionId,
+    /// What the page showed.
+    pub(crate) shown: ScopeSet,
 }
 
 /// Where a request ends before anything is granted.
@@ -131,11 +135,11 @@ async fn decide<'c>(
         let remembered = shared.store.find_consent(call.issuer(), &account.uid, &client.uid);
         remembered.await.map_err(&store_failed)?
     };
-    let decision = answer.map(|answer| answer.decision);
-    if let Some(decision) = decision {
-        call.audit_consent(decision, account, client);
+    if let Some(answer) = &answer {
+        call.audit_consent(answer.decision, account, client);
     }
-    let granted = identified.grant(remembered.as_ref().map(|consent| &consent.scope), decision);
+    let answer = answer.as_ref().map(|answer| Answer { decision: answer.decision, shown: &answer.shown });
+    let granted = identified.grant(remembered.as_ref().map(|consent| &consent.scope), answer);
     let granted = granted.map_err(|pause| paused(call, headers, pause, Some(session), client))?;
 
     let Issued { code, consent, reply } = granted.issue(&shared.entropy.opaque(call.now), call.now);
@@ -168,7 +172,7 @@ fn paused<'c>(
         (Pause::Refuse(error), _) => return Stop::Redirect(error, client),
         (Pause::SelectAccount(waiting), Some(session)) => select_account_page(call, headers, waiting, session),
         (Pause::Login(waiting) | Pause::SelectAccount(waiting), _) => login_page(call, headers, waiting),
-        (Pause::Consent(ask), _) => consent_page(call, headers, ask),
+        (Pause::Consent(ask), _) => consent_page(call, headers, *ask),
     };
     Stop::Paused(Box::new(response))
 }
@@ -188,7 +192,7 @@ pub(crate) fn login_again(
     };
     match checked.identify(None, call.now, false) {
         Err(Pause::Login(waiting) | Pause::SelectAccount(waiting)) => {
-            let hint = waiting.login_hint.clone().unwrap_or_default();
+            let hint = waiting.login_hint().unwrap_or_default().to_owned();
             let username = if problem.is_some() { typed } else { &hint };
             render_login(call, headers, waiting, username, problem)
         }
@@ -199,7 +203,7 @@ pub(crate) fn login_again(
 }
 
 fn login_page(call: &Call, headers: &HeaderMap, waiting: Waiting<'_>) -> Response {
-    let hint = waiting.login_hint.clone().unwrap_or_default();
+    let hint = waiting.login_hint().unwrap_or_default().to_owned();
     render_login(call, headers, waiting, &hint, None)
 }
 
@@ -210,7 +214,7 @@ fn render_login(
     username: &str,
     problem: Option<LoginProblem>,
 ) -> Response {
-    let Waiting { client, received, form_action, login_hint: _ } = waiting;
+    let Waiting { client, received, form_action } = waiting;
     let (status, retry_after) = match problem {
         None => (StatusCode::OK, None),
         // RFC 9110 §15.5.4: the credentials that were given do not suffice.
@@ -236,7 +240,7 @@ fn render_login(
 }
 
 fn select_account_page(call: &Call, headers: &HeaderMap, waiting: Waiting<'_>, session: &Session<'_>) -> Response {
-    let Waiting { client, received, form_action, login_hint: _ } = waiting;
+    let Waiting { client, received, form_action } = waiting;
     sealed(call, headers, received, Stage::SelectAccount, |handle| {
         let page = SelectAccountPage {
             frame: Frame::of(&call.site),
@@ -251,7 +255,7 @@ fn select_account_page(call: &Call, headers: &HeaderMap, waiting: Waiting<'_>, s
 
 fn consent_page(call: &Call, headers: &HeaderMap, ask: ConsentAsk<'_>) -> Response {
     let ConsentAsk { client, login, scope, received, form_action } = ask;
-    let stage = Stage::Consent { user_uid: login.account.uid.clone(), session: login.session.id };
+    let stage = Stage::Consent { user_uid: login.account.uid.clone(), session: login.session.id, scope: scope.clone() };
     sealed(call, headers, received, stage, |handle| {
         let action = call.path(Endpoint::Consent);
         let page = ConsentPage::new(Frame::of(&call.site), client, login.account.into(), &scope, &action, handle);

@@ -13,7 +13,16 @@ use crate::scope::ScopeSet;
 use crate::time::Time;
 use crate::uri::RedirectKind;
 
-/// What the person pressed on the consent page of this request.
+/// What the person answered on the consent page of this request.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// What they pressed.
+    pub decision: Decision,
+    /// The scopes that the page showed: a yes covers these and no other, whatever the application may ask for by now.
+    pub shown: &'a ScopeSet,
+}
+
+/// What the person pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Yes.
@@ -60,22 +69,22 @@ pub struct Issued {
 }
 
 impl<'c> Identified<'c> {
-    /// Judges consent: `remembered` is what this person agreed to before, `decision` what they pressed just now.
+    /// Judges consent: `remembered` is what this person agreed to before, `answer` what they answered just now.
     ///
     /// # Errors
     /// A consent page, or a refusal.
-    pub fn grant(self, remembered: Option<&ScopeSet>, decision: Option<Decision>) -> Result<Granted<'c>, Pause<'c>> {
+    pub fn grant(self, remembered: Option<&ScopeSet>, answer: Option<Answer<'_>>) -> Result<Granted<'c>, Pause<'c>> {
         let Self { received, realm, client, to, demands, login } = self;
-        let agreed_now = match decision {
-            Some(Decision::Deny) => {
+        let agreed_now = match answer {
+            Some(Answer { decision: Decision::Deny, shown: _ }) => {
                 return Err(Pause::Refuse(to.refuse(
                     ErrorCode::AccessDenied,
                     Why::ConsentDenied,
                     "the person refused to share what was asked for",
                 )));
             }
-            Some(Decision::Allow) => true,
-            None => {
+            Some(Answer { decision: Decision::Allow, shown }) if demands.scope.is_subset(shown) => true,
+            Some(Answer { decision: Decision::Allow, shown: _ }) | None => {
                 if must_ask(client, &demands, &to.redirect_uri, remembered) {
                     if demands.prompts.contains(&Prompt::None) {
                         return Err(Pause::Refuse(to.refuse(
@@ -85,13 +94,8 @@ impl<'c> Identified<'c> {
                         )));
                     }
                     let form_action = to.form_action().to_owned();
-                    return Err(Pause::Consent(ConsentAsk {
-                        client,
-                        login,
-                        scope: demands.scope,
-                        received,
-                        form_action,
-                    }));
+                    let scope = demands.scope;
+                    return Err(Pause::Consent(Box::new(ConsentAsk { client, login, scope, received, form_action })));
                 }
                 false
             }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Received;
 use crate::ids::{SessionId, Uid};
+use crate::scope::ScopeSet;
 use crate::time::Time;
 
 /// Seconds for which a page may be left open.
@@ -43,6 +44,8 @@ pub enum Stage {
         user_uid: Uid,
         /// Their session.
         session: SessionId,
+        /// What the page showed.
+        scope: ScopeSet,
     },
 }
 

@@ -37,7 +37,7 @@ pub enum Pause<'c> {
     /// The person has to say which account they mean.
     SelectAccount(Waiting<'c>),
     /// The person has to agree.
-    Consent(ConsentAsk<'c>),
+    Consent(Box<ConsentAsk<'c>>),
     /// The request ends here; the client is told.
     Refuse(RedirectError),
 }
@@ -51,8 +51,13 @@ pub struct Waiting<'c> {
     pub received: Received,
     /// The source that the page's `form-action` must allow.
     pub form_action: String,
+}
+
+impl Waiting<'_> {
     /// `login_hint`, to be put into the form.
-    pub login_hint: Option<String>,
+    pub fn login_hint(&self) -> Option<&str> {
+        self.received.params.get(super::Param::LoginHint)
+    }
 }
 
 impl<'c> Checked<'c> {
@@ -114,12 +119,6 @@ impl<'c> Checked<'c> {
         if self.demands.prompts.contains(&Prompt::None) {
             return Pause::Refuse(self.to.refuse(code, why, description));
         }
-        let login_hint = self.received.params.get(super::Param::LoginHint).map(str::to_owned);
-        page(Waiting {
-            client: self.client,
-            received: self.received,
-            form_action: self.to.form_action().to_owned(),
-            login_hint,
-        })
+        page(Waiting { client: self.client, received: self.received, form_action: self.to.form_action().to_owned() })
     }
 }

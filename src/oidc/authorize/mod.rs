@@ -30,7 +30,7 @@ mod identify;
 mod params;
 mod reply;
 
-pub use grant::{ConsentAsk, Decision, Granted, Issued};
+pub use grant::{Answer, ConsentAsk, Decision, Granted, Issued};
 pub use handle::{Binding, Handle, HandleError, Stage};
 pub use identify::{Identified, Login, Pause, Waiting};
 pub use params::{Param, Params};

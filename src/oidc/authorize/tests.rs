@@ -214,8 +214,9 @@ fn consent(
     let login = Login { session: &session, account: &account };
     let identified =
         with(changes).address(&realm).unwrap().check(NOW).unwrap().identify(Some(login), NOW, true).unwrap();
-    let remembered = remembered.map(scope);
-    match identified.grant(remembered.as_ref(), decision) {
+    let (remembered, shown) = (remembered.map(scope), scope("openid email"));
+    let answer = decision.map(|decision| Answer { decision, shown: &shown });
+    match identified.grant(remembered.as_ref(), answer) {
         Ok(granted) => Ok(granted.issue(&Opaque::new(Uuid::from_u128(42), [5; 32]), NOW)),
         Err(Pause::Consent(ask)) => Err(format!("ask {}", ask.scope)),
         Err(Pause::Refuse(error)) => Err(error.code.as_str().to_owned()),
@@ -233,6 +234,9 @@ fn consent_is_asked_once_and_again_for_what_is_new() {
     assert_eq!(ask(&[("prompt", "none")], None, None).as_deref(), Some("consent_required"));
     assert_eq!(ask(&[], None, Some(Decision::Deny)).as_deref(), Some("access_denied"));
     assert_eq!(ask(&[], None, Some(Decision::Allow)), None);
+    // The application's scopes were widened while the page was open.
+    let wider = [("scope", "openid email profile")];
+    assert_eq!(ask(&wider, None, Some(Decision::Allow)).as_deref(), Some("ask email openid profile"));
 }
 
 #[test]
@@ -276,7 +280,7 @@ mod handles {
     }
 
     fn consent_stage() -> Stage {
-        Stage::Consent { user_uid: Uid::new("u"), session: SessionId::new(Uuid::from_u128(1)) }
+        Stage::Consent { user_uid: Uid::new("u"), session: SessionId::new(Uuid::from_u128(1)), scope: scope("openid") }
     }
 
     fn sealed(stage: Stage) -> String {

@@ -89,6 +89,6 @@ proptest! {
 
     #[test]
     fn reading_never_panics(header in "\\PC{0,80}") {
-        let _ = basic(&header).is_some();
+        drop(basic(&header));
     }
 }

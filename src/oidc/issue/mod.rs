@@ -49,10 +49,8 @@ pub enum IssueError {
 pub fn tokens(plan: &Plan<'_>, realm: &Realm, now: Time, random: [u8; 16]) -> Result<TokenResponse, IssueError> {
     let access_token = access_token::sign(plan, realm, now, random)?;
     let scope = &plan.family.authorization.scope;
-    let id_token = match scope.has(StandardScope::OpenId) {
-        true => Some(id_token::sign(plan, realm, now, &access_token)?),
-        false => None,
-    };
+    let id_token =
+        if scope.has(StandardScope::OpenId) { Some(id_token::sign(plan, realm, now, &access_token)?) } else { None };
     Ok(TokenResponse {
         access_token,
         token_type: "Bearer",

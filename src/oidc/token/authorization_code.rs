@@ -134,7 +134,6 @@ fn belongs_to(realm: &Realm, client: &Client, ask: &Request, record: &CodeRecord
         Some(_) => {}
     }
     match (&record.challenge, &ask.verifier) {
-        (None, None) => Ok(()),
         (Some(_), None) => {
             Err(grant(Why::PkceMissing, "`code_verifier` is missing: the authorization request used PKCE"))
         }
@@ -147,7 +146,7 @@ fn belongs_to(realm: &Realm, client: &Client, ask: &Request, record: &CodeRecord
             Why::PkceMismatch,
             "`code_verifier` does not match the `code_challenge` of the authorization request",
         )),
-        (Some(_), Some(_)) => Ok(()),
+        (None, None) | (Some(_), Some(_)) => Ok(()),
     }
 }
 

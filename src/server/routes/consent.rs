@@ -15,7 +15,7 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
         Ok(posted) => posted,
         Err(trouble) => return trouble.respond(&call),
     };
-    let Stage::Consent { user_uid, session } = handle.stage else {
+    let Stage::Consent { user_uid, session, scope } = handle.stage else {
         return Trouble::Handle(HandleError::Unreadable).respond(&call);
     };
     let decision = match form.take_text("decision").as_deref() {
@@ -23,6 +23,6 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
         Some("deny") => Decision::Deny,
         Some(_) | None => return Trouble::Incomplete.respond(&call),
     };
-    let consent = Some(ConsentAnswer { decision, user_uid, session });
+    let consent = Some(ConsentAnswer { decision, user_uid, session, shown: scope });
     flow::run(&call, &headers, handle.received, Answers { chosen: false, consent }).await
 }
