@@ -35,7 +35,7 @@ pub struct Authorization {
     pub session: SessionId,
 }
 
-/// An authorization code that is not yet spent (RFC 6749 §4.1.2).
+/// An authorization code as it was issued (RFC 6749 §4.1.2).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CodeRecord {
     /// The row.

@@ -210,7 +210,7 @@ impl RedirectUri {
     }
 
     /// Whether a presented URI is this one: equal byte by byte, or, where `any_loopback_port` (a native application,
-    /// RFC 8252 §7.3) and both are `http` on the same loopback host, equal in all but the port. Returns what to redirect to.
+    /// RFC 8252 §7.3) and both are `http` on the same loopback host, equal in all but the port.
     pub fn matches(&self, presented: &str, any_loopback_port: bool) -> bool {
         if self.raw == presented {
             return true;

@@ -85,6 +85,11 @@ impl Call {
         audit!(self, "family_revoked", family.id = %family, reason = why.as_str());
     }
 
+    /// A form was not taken: posted from elsewhere, or its page was not made here, for this browser, of late.
+    pub(crate) fn audit_form(&self, reason: &'static str) {
+        audit!(self, "form_refused", reason);
+    }
+
     /// A protocol request was refused. `client` is the one that was named, if it exists; that it asked is not proved.
     pub(crate) fn audit_refusal(&self, endpoint: Endpoint, code: ErrorCode, why: Why, client: Option<&Client>) {
         self.shared.metrics.refusal(endpoint, code, why);

@@ -35,11 +35,14 @@ use crate::trouble::{Trouble, log_store};
 /// form beside the other fields.
 const MAX_HANDLE: usize = 40 * 1024;
 
+/// What a request may grow by between a page and the redirect after it, so that no login is lost to the limit.
+const RESUME_ROOM: usize = 1024;
+
 /// What a person has answered on the way.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    /// They have confirmed the account that is logged in.
-    pub(crate) chosen: bool,
+    /// The session whose account they have confirmed.
+    pub(crate) chosen: Option<SessionId>,
     /// What they pressed on the consent page, and who was asked.
     pub(crate) consent: Option<ConsentAnswer>,
 }
@@ -50,6 +53,8 @@ pub(crate) struct ConsentAnswer {
     pub(crate) decision: Decision,
     /// The person who was asked.
     pub(crate) user_uid: Uid,
+    /// The application that asked.
+    pub(crate) application_uid: Uid,
     /// The session in which they were.
     pub(crate) session: SessionId,
     /// What the page showed.
@@ -117,12 +122,12 @@ async fn decide<'c>(
 
     let session = session::find(&*shared.store, &call.site.cookies, headers, realm, call.now);
     let session = session.await.map_err(&store_failed)?;
-    // An answer counts for the person and the session that were asked, and for no other.
+    // An answer counts for the person, the session and the application of the page, and for no other.
     let answer = answers.consent.filter(|answer| {
         let asked = |session: &Session<'_>| session.id() == answer.session && session.account().uid == answer.user_uid;
-        session.as_ref().is_some_and(asked)
+        answer.application_uid == client.uid && session.as_ref().is_some_and(asked)
     });
-    let chosen = answers.chosen || answer.is_some();
+    let chosen = answers.chosen.or(answer.as_ref().map(|answer| answer.session));
     let identified = checked.identify(session.as_ref().map(Session::login), call.now, chosen);
     let identified = identified.map_err(|pause| paused(call, headers, pause, session.as_ref(), client))?;
     // `identify` lets nobody pass without a session.
@@ -190,7 +195,7 @@ pub(crate) fn login_again(
         Ok(judged) => judged,
         Err(stop) => return stop.respond(call),
     };
-    match checked.identify(None, call.now, false) {
+    match checked.identify(None, call.now, None) {
         Err(Pause::Login(waiting) | Pause::SelectAccount(waiting)) => {
             let hint = waiting.login_hint().unwrap_or_default().to_owned();
             let username = if problem.is_some() { typed } else { &hint };
@@ -241,7 +246,7 @@ fn render_login(
 
 fn select_account_page(call: &Call, headers: &HeaderMap, waiting: Waiting<'_>, session: &Session<'_>) -> Response {
     let Waiting { client, received, form_action } = waiting;
-    sealed(call, headers, received, Stage::SelectAccount, |handle| {
+    sealed(call, headers, received, Stage::SelectAccount { session: session.id() }, |handle| {
         let page = SelectAccountPage {
             frame: Frame::of(&call.site),
             client: client.into(),
@@ -255,7 +260,12 @@ fn select_account_page(call: &Call, headers: &HeaderMap, waiting: Waiting<'_>, s
 
 fn consent_page(call: &Call, headers: &HeaderMap, ask: ConsentAsk<'_>) -> Response {
     let ConsentAsk { client, login, scope, received, form_action } = ask;
-    let stage = Stage::Consent { user_uid: login.account.uid.clone(), session: login.session.id, scope: scope.clone() };
+    let stage = Stage::Consent {
+        user_uid: login.account.uid.clone(),
+        application_uid: client.uid.clone(),
+        session: login.session.id,
+        scope: scope.clone(),
+    };
     sealed(call, headers, received, stage, |handle| {
         let action = call.path(Endpoint::Consent);
         let page = ConsentPage::new(Frame::of(&call.site), client, login.account.into(), &scope, &action, handle);
@@ -274,7 +284,9 @@ fn sealed(
     let known = call.site.cookies.read_binding(headers);
     let fresh = known.is_none();
     let binding = known.unwrap_or_else(|| call.shared.entropy.secret());
-    let Some(handle) = seal(call, received, stage, &binding) else { return Trouble::TooLarge.respond(call) };
+    let Some(handle) = seal(call, received, stage, &binding, MAX_HANDLE - RESUME_ROOM) else {
+        return Trouble::TooLarge.respond(call);
+    };
     let mut response = render(&handle);
     if fresh {
         response.headers_mut().append(header::SET_COOKIE, call.site.cookies.set_binding(&binding));
@@ -284,7 +296,7 @@ fn sealed(
 
 /// Sends the browser back to the authorization endpoint, where its cookies arrive whatever led it here.
 pub(crate) fn resume(call: &Call, received: Received, stage: Stage, binding: &Secret<[u8; 32]>) -> Response {
-    match seal(call, received, stage, binding) {
+    match seal(call, received, stage, binding, MAX_HANDLE) {
         // The text is base64url: nothing in it needs an escape.
         Some(handle) => {
             let endpoint = call.realm().issuer.endpoint(Endpoint::Authorization.path());
@@ -294,10 +306,10 @@ pub(crate) fn resume(call: &Call, received: Received, stage: Stage, binding: &Se
     }
 }
 
-fn seal(call: &Call, received: Received, stage: Stage, binding: &Secret<[u8; 32]>) -> Option<String> {
+fn seal(call: &Call, received: Received, stage: Stage, binding: &Secret<[u8; 32]>, limit: usize) -> Option<String> {
     let handle =
         Handle::new(received, stage, Binding::of(binding)).seal(&call.snapshot.catalog.server_keys, call.issuer());
-    (handle.len() <= MAX_HANDLE).then_some(handle)
+    (handle.len() <= limit).then_some(handle)
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@
 //! browser that the page was made for.
 
 use axum::extract::Request;
+use axum::response::Response;
 use crypto::Secret;
 use http::HeaderMap;
-use oidc::authorize::{Binding, Handle, HandleError};
+use oidc::authorize::{Binding, Handle, HandleError, Received};
 use oidc::form::Form;
 
 use crate::body;
 use crate::call::Call;
+use crate::flow;
 use crate::same_origin::is_same_origin;
 use crate::trouble::Trouble;
 
@@ -18,6 +20,36 @@ pub(crate) struct Posted {
     pub(crate) form: Form,
     pub(crate) handle: Handle,
     pub(crate) binding: Secret<[u8; 32]>,
+}
+
+/// Why a posted form is not looked at.
+pub(crate) enum Refused {
+    /// Something is wrong with it.
+    Trouble(Trouble),
+    /// It stood on a page that was made under another binding cookie: a browser that opens several pages at once keeps
+    /// only the last one. Nothing that was typed is used; the page is shown anew, under the cookie that is here.
+    Again(HeaderMap, Received),
+}
+
+impl From<Trouble> for Refused {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl From<HandleError> for Refused {
+    fn from(error: HandleError) -> Self {
+        Self::Trouble(Trouble::Handle(error))
+    }
+}
+
+impl Refused {
+    pub(crate) fn respond(self, call: &Call) -> Response {
+        match self {
+            Self::Trouble(trouble) => trouble.respond(call),
+            Self::Again(headers, received) => flow::login_again(call, &headers, received, "", None),
+        }
+    }
 }
 
 /// Which page the form must stand on.
@@ -31,16 +63,22 @@ pub(crate) enum Page {
 
 /// Reads the form and opens its handle. Handle and binding cookie must belong together: neither a form that was made for
 /// one browser and lured another into posting it, nor one that was written elsewhere, has both.
-pub(crate) async fn posted(call: &Call, request: Request, page: Page) -> Result<Posted, Trouble> {
+pub(crate) async fn posted(call: &Call, request: Request, page: Page) -> Result<Posted, Refused> {
     if !is_same_origin(request.headers(), call.realm().issuer.origin()) {
-        return Err(Trouble::CrossSite);
+        return Err(Trouble::CrossSite.into());
     }
     let (parts, mut form) = body::form(request).await?;
     let text = form.take_text("handle").ok_or(Trouble::Incomplete)?;
     let binding = call.site.cookies.read_binding(&parts.headers).ok_or(HandleError::OtherBrowser)?;
     let (keys, expect) = (&call.snapshot.catalog.server_keys, Binding::of(&binding));
     let handle = match page {
-        Page::Form => Handle::open_form(keys, call.issuer(), &text, &expect, call.now),
+        Page::Form => match Handle::open_form(keys, call.issuer(), &text, &expect, call.now) {
+            Err(HandleError::OtherBrowser) => {
+                let received = Handle::request_of_form(keys, call.issuer(), &text, call.now)?;
+                return Err(Refused::Again(parts.headers, received));
+            }
+            opened => opened,
+        },
         Page::Consent => Handle::open_consent(keys, call.issuer(), &text, &expect, call.now),
     }?;
     Ok(Posted { headers: parts.headers, form, handle, binding })

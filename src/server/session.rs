@@ -70,7 +70,7 @@ pub(crate) async fn replaced(
     Ok(proved(store, names, headers, realm).await?.map(|(id, _)| id))
 }
 
-/// A session that begins now, and the value of its cookie.
+/// A session that begins now; the value of its cookie is the text of `fresh`.
 pub(crate) fn begin(realm: &Realm, account: &Account, fresh: &Opaque, now: Time) -> SessionRecord {
     SessionRecord {
         id: SessionId::new(fresh.row()),

@@ -182,9 +182,11 @@ impl Trouble {
             | Self::Slow
             | Self::Broken
             | Self::Form(_)
-            | Self::Incomplete
-            | Self::CrossSite
-            | Self::Handle(_) => tracing::debug!(request.id = %call.id, trouble = ?self, "request not taken"),
+            | Self::Incomplete => tracing::debug!(request.id = %call.id, trouble = ?self, "request not taken"),
+            Self::CrossSite => call.audit_form("cross_site"),
+            Self::Handle(HandleError::Unreadable) => call.audit_form("handle_unreadable"),
+            Self::Handle(HandleError::Expired) => call.audit_form("handle_expired"),
+            Self::Handle(HandleError::OtherBrowser) => call.audit_form("handle_of_another_browser"),
         }
     }
 }

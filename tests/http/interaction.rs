@@ -46,8 +46,11 @@ async fn t_p27_a_form_of_another_browser_or_site_is_refused() {
     let mut mallory = Browser::new(provider.clone());
     mallory.auth(GOOD).await;
     let stolen = mallory.submit(&page, "login", &[("username", "alice"), ("password", PASSWORD)]).await;
-    assert_eq!(stolen.status, 400, "{stolen:?}");
-    assert!(stolen.header("set-cookie").is_empty());
+    assert_eq!(Form::find(&stolen.body, "login").map(|form| form.action), Some("/oidc/interaction/login".to_owned()));
+    assert!(stolen.header("set-cookie").is_empty(), "the page is shown anew, and nothing that was typed is used");
+    let mut nobody = Browser::new(provider.clone());
+    let refused = nobody.submit(&page, "login", &[("username", "alice"), ("password", PASSWORD)]).await;
+    assert_eq!(refused.status, 400, "a browser without the cookie: {refused:?}");
 
     let form = Form::find(&page.body, "login").unwrap();
     let mut pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -82,6 +85,30 @@ async fn t_p29_consent_counts_for_the_person_who_was_asked() {
     // Alice's open page is answered now: bob has agreed to nothing and is asked himself.
     let answer = browser.allow(&asked).await;
     assert!(!answer.header("location").contains("code="), "{answer:?}");
+}
+
+#[tokio::test]
+async fn t_p29_continue_as_alice_never_continues_as_bob() {
+    let provider = Provider::new();
+    let bob = oidc::account::Account {
+        subject: oidc::ids::Subject::new("bob-subject"),
+        uid: Uid::new("user-2"),
+        username: oidc::ids::Username::new("bob"),
+        ..alice()
+    };
+    let client = oidc::client::Client { consent: oidc::client::ConsentMode::Skip, ..testing::client() };
+    provider.publish(vec![testing::realm_of(ISSUER, vec![client], vec![alice(), bob])], "two people");
+    let mut browser = Browser::new(provider.clone());
+    browser.authorize(GOOD).await;
+    provider.pass(1);
+    let chooser = browser.auth(&changed(GOOD, &[("prompt", "select_account")])).await;
+    // In another tab bob logs in.
+    provider.pass(1);
+    let login = browser.auth(&changed(GOOD, &[("prompt", "login")])).await;
+    browser.submit(&login, "login", &[("username", "bob"), ("password", PASSWORD)]).await;
+    let answer = browser.submit(&chooser, "select-account", &[("choice", "continue")]).await;
+    assert!(answer.body.contains("bob") && Form::find(&answer.body, "select-account").is_some(), "{answer:?}");
+    assert!(browser.submit(&answer, "select-account", &[("choice", "continue")]).await.redirect().contains_key("code"));
 }
 
 #[tokio::test]

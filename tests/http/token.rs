@@ -62,6 +62,28 @@ async fn t_p07_a_code_is_good_once_and_for_a_minute() {
     assert_eq!(provider.redeem(&code, &[]).await.refusal(), (400, "invalid_grant".to_owned()));
 }
 
+#[tokio::test]
+async fn t_p12_a_code_carries_no_scope_that_its_request_did_not_ask_for() {
+    let provider = Provider::new();
+    let mut browser = Browser::new(provider.clone());
+    browser.authorize(&crate::harness::changed(crate::harness::GOOD, &[("scope", "openid email profile")])).await;
+    let narrow = browser.authorize(&crate::harness::changed(crate::harness::GOOD, &[("scope", "openid")])).await;
+    let tokens = provider.redeem(&narrow["code"], &[("scope", "openid email profile")]).await.json();
+    assert_eq!(tokens["scope"], "openid", "neither remembered consent nor the token request widens it");
+}
+
+#[tokio::test]
+async fn a_key_that_is_missing_burns_no_code() {
+    let provider = Provider::new();
+    let code = provider.code().await;
+    let mut client = testing::client();
+    client.access_token.algorithm = crypto::Algorithm::RS256;
+    provider.publish(vec![testing::realm_of(ISSUER, vec![client], vec![crate::harness::alice()])], "no such key");
+    assert_eq!(provider.redeem(&code, &[]).await.refusal(), (500, "server_error".to_owned()));
+    provider.publish(vec![testing::realm_of(ISSUER, vec![testing::client()], vec![crate::harness::alice()])], "the key");
+    assert_eq!(provider.redeem(&code, &[]).await.status, 200);
+}
+
 /// 64 tasks with the same code.
 async fn race(store: Arc<dyn Store>) {
     let provider = Provider::on(store, vec![testing::client()]);

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crypto::{Algorithm, Audience, Expect, Expired, Unverified};
+use crypto::{Algorithm, Audience, Expect, Expired, Unverified, Verified};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{Addressed, Checked, Demands, Param, RedirectError};
 use crate::client::{Pkce, ResponseMode, ResponseType};
@@ -42,7 +43,7 @@ impl<'c> Addressed<'c> {
         let challenge = self.challenge()?;
         let max_age_seconds = self.max_age()?;
         let hint = self.hint(now)?;
-        if self.param(Param::Resource).is_some() || self.received.params.spoiled(Param::Resource) {
+        if self.received.params.sent(Param::Resource) {
             return Err((
                 ErrorCode::InvalidTarget,
                 Why::ResourceUnknown,
@@ -218,6 +219,8 @@ impl<'c> Addressed<'c> {
         #[derive(Deserialize)]
         struct Hint {
             sub: String,
+            client_id: Option<IgnoredAny>,
+            scope: Option<IgnoredAny>,
         }
         let Some(text) = self.param(Param::IdTokenHint) else { return Ok(None) };
         let expect = Expect {
@@ -230,12 +233,14 @@ impl<'c> Addressed<'c> {
             expired: Expired::Accept,
         };
         let verified = Unverified::parse(text).and_then(|token| token.verify::<Hint>(&self.realm.keys, &expect));
-        verified.map(|hint| Some(Subject::new(hint.into_claims().sub))).map_err(|_| {
-            (
+        match verified.map(Verified::into_claims) {
+            Ok(Hint { sub, client_id: None, scope: None }) => Ok(Some(Subject::new(sub))),
+            // An access token may have the same type, issuer and audience, where an application wants it so.
+            Ok(Hint { .. }) | Err(_) => Err((
                 ErrorCode::InvalidRequest,
                 Why::HintInvalid,
                 "`id_token_hint` is not an id_token that this issuer made for this application",
-            )
-        })
+            )),
+        }
     }
 }

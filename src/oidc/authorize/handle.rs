@@ -26,12 +26,15 @@ pub enum Stage {
     Login,
     /// An account chooser.
     #[serde(rename = "s")]
-    SelectAccount,
+    SelectAccount {
+        /// The session whose account the page offers.
+        session: SessionId,
+    },
     /// To be taken up again by a GET, so that the browser sends its session cookie.
     #[serde(rename = "r")]
     Resume {
-        /// Whether the person has confirmed the account.
-        chosen: bool,
+        /// The session whose account the person has confirmed on the account chooser.
+        chosen: Option<SessionId>,
     },
     /// A cross-site POST, to be taken up by a GET so that the browser sends its cookies. It is as much as a link that
     /// anybody could have written, so it is bound to no browser, lives for two minutes and counts from its return.
@@ -42,6 +45,8 @@ pub enum Stage {
     Consent {
         /// Their `OidcUser`.
         user_uid: Uid,
+        /// The `OidcApplication` that asked.
+        application_uid: Uid,
         /// Their session.
         session: SessionId,
         /// What the page showed.
@@ -111,7 +116,7 @@ impl Binding {
 impl Stage {
     fn kind(&self) -> Kind {
         match self {
-            Self::Login | Self::SelectAccount => Kind::Form,
+            Self::Login | Self::SelectAccount { .. } => Kind::Form,
             Self::Resume { .. } | Self::Posted => Kind::Resume,
             Self::Consent { .. } => Kind::Consent,
         }
@@ -144,6 +149,14 @@ impl Handle {
         Self::open(Kind::Form, keys, issuer, text, binding, now)
     }
 
+    /// The request of a login form or an account chooser that was made under another binding cookie: browsers that open
+    /// several pages at once keep only the last cookie. It is as much as a link that anybody could have written, so it
+    /// counts from now and its page has to be shown again.
+    pub fn request_of_form(keys: &ServerKeys, issuer: &str, text: &str, now: Time) -> Result<Received, HandleError> {
+        let handle = Self::unsealed(Kind::Form, keys, issuer, text, now)?;
+        Ok(Received { at: now, ..handle.received })
+    }
+
     /// Opens what a `resume` parameter carries.
     pub fn open_resume(
         keys: &ServerKeys,
@@ -174,22 +187,25 @@ impl Handle {
         binding: &Binding,
         now: Time,
     ) -> Result<Self, HandleError> {
+        let mut handle = Self::unsealed(kind, keys, issuer, text, now)?;
+        if handle.stage == Stage::Posted {
+            handle.received.at = now;
+            return Ok(handle);
+        }
+        if crypto::constant_time_eq(&handle.binding.0, &binding.0) {
+            Ok(handle)
+        } else {
+            Err(HandleError::OtherBrowser)
+        }
+    }
+
+    fn unsealed(kind: Kind, keys: &ServerKeys, issuer: &str, text: &str, now: Time) -> Result<Self, HandleError> {
         if text.len() > MAX_TEXT {
             return Err(HandleError::Unreadable);
         }
         let sealed = b64::decode(text).ok_or(HandleError::Unreadable)?;
         let plain = keys.open(kind.purpose(), &[issuer.as_bytes()], &sealed).map_err(|_| HandleError::Unreadable)?;
-        let mut handle: Self = serde_json::from_slice(plain.expose()).map_err(|_| HandleError::Unreadable)?;
-        if handle.expires_at <= now {
-            return Err(HandleError::Expired);
-        }
-        if handle.stage == Stage::Posted && kind == Kind::Resume {
-            handle.received.at = now;
-            return Ok(handle);
-        }
-        if handle.stage.kind() != kind || !crypto::constant_time_eq(&handle.binding.0, &binding.0) {
-            return Err(HandleError::OtherBrowser);
-        }
-        Ok(handle)
+        let handle: Self = serde_json::from_slice(plain.expose()).map_err(|_| HandleError::Unreadable)?;
+        if handle.expires_at <= now { Err(HandleError::Expired) } else { Ok(handle) }
     }
 }

@@ -4,10 +4,14 @@ use super::{Checked, ConsentAsk, Demands, Received, RedirectError, ReplyTo};
 use crate::account::Account;
 use crate::catalog::Realm;
 use crate::client::Client;
+use crate::ids::SessionId;
 use crate::prompt::Prompt;
 use crate::records::SessionRecord;
 use crate::refusal::{ErrorCode, Why};
 use crate::time::Time;
+
+/// Seconds that a person may take between a fresh login and the end of the request, whatever `max_age` says.
+const PAGES_SECONDS: i64 = 60;
 
 /// A live session and the person in it; the caller has judged cookie, times and account.
 #[derive(Clone, Copy, Debug)]
@@ -61,19 +65,34 @@ impl Waiting<'_> {
 }
 
 impl<'c> Checked<'c> {
-    /// Judges the session against `prompt`, `max_age`, `id_token_hint` and the application's user access. `chosen` says
-    /// that the person has confirmed the account on a page of this very request.
+    /// Judges the session against `prompt`, `max_age`, `id_token_hint` and the application's user access. `chosen` is the
+    /// session whose account the person has confirmed on a page of this very request.
     ///
     /// # Errors
     /// A pause, or the refusal that `prompt=none` turns it into.
-    pub fn identify(self, login: Option<Login<'c>>, now: Time, chosen: bool) -> Result<Identified<'c>, Pause<'c>> {
+    pub fn identify(
+        self,
+        login: Option<Login<'c>>,
+        now: Time,
+        chosen: Option<SessionId>,
+    ) -> Result<Identified<'c>, Pause<'c>> {
         let Some(login) = login else {
             return Err(self.pause(Pause::Login, ErrorCode::LoginRequired, Why::LoginNeeded, "nobody is logged in"));
         };
-        // A login after the request arrived answers whatever the request demanded of one.
+        if chosen.is_some_and(|chosen| chosen != login.session.id) {
+            // Somebody else has logged in since the page offered an account: whom the person meant is not who is here.
+            let received = Received { at: now, ..self.received };
+            return Err(Self { received, ..self }.pause(
+                Pause::SelectAccount,
+                ErrorCode::AccountSelectionRequired,
+                Why::SelectionNeeded,
+                "another account is logged in than was chosen",
+            ));
+        }
+        // A login after the request arrived is the one that the request asked for.
         let fresh = login.session.auth_time >= self.received.at;
         let prompts = &self.demands.prompts;
-        if prompts.contains(&Prompt::SelectAccount) && !chosen && !fresh {
+        if prompts.contains(&Prompt::SelectAccount) && chosen.is_none() && !fresh {
             return Err(self.pause(
                 Pause::SelectAccount,
                 ErrorCode::AccountSelectionRequired,
@@ -82,8 +101,11 @@ impl<'c> Checked<'c> {
             ));
         }
         let age = now.secs().saturating_sub(login.session.auth_time.secs());
-        let too_old = self.demands.max_age_seconds.is_some_and(|max| max == 0 || age > max);
-        if !fresh && (prompts.contains(&Prompt::Login) || too_old) {
+        let too_old = self.demands.max_age_seconds.is_some_and(|max| {
+            // A fresh login gets a minute for the pages that follow it, or a small `max_age` would ask for ever.
+            if fresh { max > 0 && age > max.max(PAGES_SECONDS) } else { max == 0 || age > max }
+        });
+        if too_old || !fresh && prompts.contains(&Prompt::Login) {
             return Err(self.pause(
                 Pause::Login,
                 ErrorCode::LoginRequired,

@@ -121,11 +121,6 @@ impl<'c> Addressed<'c> {
     pub fn client(&self) -> &'c Client {
         self.client
     }
-
-    /// How the answer will travel.
-    pub fn mode(&self) -> ResponseMode {
-        self.to.mode
-    }
 }
 
 #[cfg(test)]

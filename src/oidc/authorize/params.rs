@@ -69,7 +69,6 @@ impl Params {
     pub fn read(form: &mut Form) -> Self {
         let mut params = Self::default();
         for param in Param::ALL.iter().copied() {
-            // RFC 8707 §2 lets a client name several resources; which is a matter for the target check, not a mistake.
             if form.duplicates().contains(param.as_str()) {
                 params.duplicates.insert(param);
             }
@@ -91,7 +90,8 @@ impl Params {
         self.values.get(&param).map(String::as_str)
     }
 
-    /// The first parameter that was sent more than once; `resource` may be.
+    /// The first parameter that was sent more than once. RFC 8707 §2 lets a client name several resources: that is a
+    /// matter for the check of targets.
     pub(super) fn duplicate(&self) -> Option<Param> {
         self.duplicates.iter().copied().find(|param| *param != Param::Resource)
     }

@@ -1,7 +1,5 @@
 //! OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode, RFC 9207: how an authorization response travels.
 
-use url::Url;
-
 use crate::client::ResponseMode;
 use crate::refusal::{ErrorCode, Why};
 
@@ -21,7 +19,7 @@ pub struct ReplyTo {
 pub struct Reply {
     /// How it travels.
     pub mode: ResponseMode,
-    /// The redirect URI, exactly as the request named it.
+    /// The redirect URI as the request named it, without parameters that could pass for an answer.
     pub redirect_uri: String,
     /// The source that `form-action` must allow: the origin or the scheme of the redirect URI.
     pub form_action: String,
@@ -52,7 +50,7 @@ impl ReplyTo {
         let Self { redirect_uri, form_action, mode, state, issuer } = self;
         fields.extend(state.map(|state| ("state", state)));
         fields.push(("iss", issuer));
-        Reply { mode, redirect_uri, form_action, fields }
+        Reply { mode, redirect_uri: without_answers(&redirect_uri), form_action, fields }
     }
 
     /// The source that a page on the way must allow in `form-action`.
@@ -67,43 +65,40 @@ impl RedirectError {
         let description = format!("{} (error ID: {error_id})", self.description);
         self.to.reply(vec![("error", self.code.as_str().to_owned()), ("error_description", description)])
     }
-
-    /// The same place, another refusal: where something failed on the way to an answer.
-    #[must_use]
-    pub fn instead(self, code: ErrorCode, why: Why, description: &'static str) -> Self {
-        self.to.refuse(code, why, description)
-    }
 }
 
 impl Reply {
-    /// The URL to redirect to, for [`ResponseMode::Query`] and [`ResponseMode::Fragment`]. Parameters of the same name in
-    /// the registered URI give way, so that nobody can plant a `code` or `state` there; all else of the query stays.
+    /// The URL to redirect to, for [`ResponseMode::Query`] and [`ResponseMode::Fragment`].
     pub fn location(&self) -> String {
-        let encoded = |fields: &mut url::form_urlencoded::Serializer<'_, String>| {
-            for (name, value) in &self.fields {
-                fields.append_pair(name, value);
-            }
-        };
-        let mut serializer = url::form_urlencoded::Serializer::new(String::new());
-        if self.mode == ResponseMode::Fragment {
-            encoded(&mut serializer);
-            return format!("{}#{}", self.redirect_uri, serializer.finish());
+        let mut fields = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &self.fields {
+            fields.append_pair(name, value);
         }
-        let (base, query) = self.redirect_uri.split_once('?').unwrap_or((&self.redirect_uri, ""));
-        let ours = |pair: &str| {
-            let name = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned());
-            name.is_some_and(|name| self.fields.iter().any(|(field, _)| *field == name))
+        let fields = fields.finish();
+        let separator = match (self.mode, self.redirect_uri.contains('?')) {
+            (ResponseMode::Fragment, _) => '#',
+            (ResponseMode::Query | ResponseMode::FormPost, false) => '?',
+            (ResponseMode::Query | ResponseMode::FormPost, true) => '&',
         };
-        let kept: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !ours(pair)).collect();
-        encoded(&mut serializer);
-        let separator = if kept.is_empty() { "" } else { "&" };
-        format!("{base}?{}{separator}{}", kept.join("&"), serializer.finish())
+        format!("{}{separator}{fields}", self.redirect_uri)
     }
+}
 
-    /// Whether the redirect URI can be put into a `Location` header and an `action` attribute: a URL that parses.
-    pub fn is_deliverable(&self) -> bool {
-        Url::parse(&self.redirect_uri).is_ok()
+/// Names that an answer may carry: in a registered URI they could plant what this server did not say.
+const ANSWERS: &[&str] = &["access_token", "code", "error", "error_description", "id_token", "iss", "state"];
+
+/// A redirect URI without parameters of these names; all else of its query stays as it is.
+fn without_answers(redirect_uri: &str) -> String {
+    let Some((base, query)) = redirect_uri.split_once('?') else { return redirect_uri.to_owned() };
+    let plants = |pair: &&str| {
+        let name = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name.into_owned());
+        name.is_some_and(|name| ANSWERS.contains(&name.as_str()))
+    };
+    if !query.split('&').any(|pair| plants(&pair)) {
+        return redirect_uri.to_owned();
     }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !plants(pair)).collect();
+    if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) }
 }
 
 #[cfg(test)]
@@ -135,11 +130,20 @@ mod tests {
     }
 
     #[test]
-    fn registered_parameters_of_our_names_give_way() {
+    fn registered_parameters_that_could_pass_for_an_answer_give_way() {
         check(
-            "https://a.example/cb?st%61te=evil&code=evil&x=1",
+            "https://a.example/cb?st%61te=evil&error=evil&x=1",
             ResponseMode::Query,
             "https://a.example/cb?x=1&code=c&state=s+t&iss=https%3A%2F%2Fid.example",
+        );
+        check(
+            "https://a.example/cb?code=evil",
+            ResponseMode::Fragment,
+            "https://a.example/cb#code=c&state=s+t&iss=https%3A%2F%2Fid.example",
+        );
+        assert_eq!(
+            reply("https://a.example/cb?iss=evil&y", ResponseMode::FormPost).redirect_uri,
+            "https://a.example/cb?y"
         );
     }
 

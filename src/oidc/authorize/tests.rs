@@ -1,6 +1,6 @@
 use super::*;
 use crate::client::{ApplicationType, UserAccess};
-use crate::ids::GroupName;
+use crate::ids::{GroupName, SessionId};
 use crate::opaque::Opaque;
 use crate::testing::*;
 use uuid::Uuid;
@@ -121,18 +121,22 @@ fn response_types_are_order_insensitive_and_modes_are_obeyed() {
     for (mode, expect) in
         [("query", ResponseMode::Query), ("fragment", ResponseMode::Fragment), ("form_post", ResponseMode::FormPost)]
     {
-        assert_eq!(with(&[("response_mode", mode)]).address(&realm).unwrap().mode(), expect);
+        assert_eq!(with(&[("response_mode", mode)]).address(&realm).unwrap().to.mode, expect);
     }
 }
 
 /// What came of a request: a word for each outcome.
 fn outcome(changes: &[(&str, &str)], auth_time: Option<Time>, chosen: bool) -> String {
+    outcome_at(NOW, changes, auth_time, chosen.then(|| session(NOW).id))
+}
+
+fn outcome_at(now: Time, changes: &[(&str, &str)], auth_time: Option<Time>, chosen: Option<SessionId>) -> String {
     let realm = realm();
     let account = account();
     let session = auth_time.map(session);
     let login = session.as_ref().map(|session| Login { session, account: &account });
     let checked = with(changes).address(&realm).unwrap().check(NOW).unwrap();
-    match checked.identify(login, NOW, chosen) {
+    match checked.identify(login, now, chosen) {
         Ok(_) => "identified".to_owned(),
         Err(Pause::Login(_)) => "login".to_owned(),
         Err(Pause::SelectAccount(_)) => "select".to_owned(),
@@ -167,6 +171,38 @@ fn prompts_and_max_age() {
     }
 }
 
+#[test]
+fn a_fresh_login_with_a_small_max_age_has_a_minute_for_the_pages_that_follow() {
+    for (max_age, later, expect) in
+        [("10", 60, "identified"), ("10", 61, "login"), ("100", 100, "identified"), ("100", 101, "login")]
+    {
+        assert_eq!(
+            outcome_at(NOW.plus_secs(later), &[("max_age", max_age)], Some(NOW), None),
+            expect,
+            "{max_age} {later}"
+        );
+    }
+}
+
+#[test]
+fn t_p29_the_account_that_was_chosen_is_the_one_that_goes_on() {
+    let other = Some(SessionId::new(Uuid::from_u128(2)));
+    for auth_time in [NOW.plus_secs(-100), NOW] {
+        assert_eq!(outcome_at(NOW, &[("prompt", "select_account")], Some(auth_time), other), "select");
+        assert_eq!(outcome_at(NOW, &[("prompt", "none")], Some(auth_time), other), "account_selection_required");
+    }
+}
+
+#[test]
+fn t_p54_an_access_token_is_no_hint_whatever_its_type_and_audience() {
+    let claims = serde_json::json!({
+        "iss": ISSUER, "sub": "alice-subject", "aud": "team-a.notes", "iat": 1, "exp": 2,
+        "client_id": "team-a.notes", "scope": "openid", "jti": "j",
+    });
+    let access = crypto::jws::sign(&KEY, "JWT", &claims).unwrap();
+    refused(&[("id_token_hint", &access)], ErrorCode::InvalidRequest, Why::HintInvalid);
+}
+
 fn hint_for(subject: &str, audience: &str, expires: i64) -> String {
     let claims = serde_json::json!({"iss": ISSUER, "sub": subject, "aud": audience, "iat": 1, "exp": expires});
     crypto::jws::sign(&KEY, "JWT", &claims).unwrap()
@@ -198,7 +234,7 @@ fn t_p13_user_access_holds_with_a_session_too() {
     let realm = realm_of(ISSUER, vec![staff], vec![account()]);
     let (session, account) = (session(NOW), account());
     let login = Login { session: &session, account: &account };
-    let outcome = with(&[]).address(&realm).unwrap().check(NOW).unwrap().identify(Some(login), NOW, false);
+    let outcome = with(&[]).address(&realm).unwrap().check(NOW).unwrap().identify(Some(login), NOW, None);
     assert!(matches!(outcome, Err(Pause::Refuse(error)) if error.why == Why::NotPermitted));
 }
 
@@ -213,7 +249,7 @@ fn consent(
     let (session, account) = (session(NOW), account());
     let login = Login { session: &session, account: &account };
     let identified =
-        with(changes).address(&realm).unwrap().check(NOW).unwrap().identify(Some(login), NOW, true).unwrap();
+        with(changes).address(&realm).unwrap().check(NOW).unwrap().identify(Some(login), NOW, None).unwrap();
     let (remembered, shown) = (remembered.map(scope), scope("openid email"));
     let answer = decision.map(|decision| Answer { decision, shown: &shown });
     match identified.grant(remembered.as_ref(), answer) {
@@ -272,7 +308,7 @@ fn what_is_issued() {
 mod handles {
     use super::*;
     use crate::authorize::handle::{Binding, Handle, HandleError, Stage};
-    use crate::ids::{SessionId, Uid};
+    use crate::ids::Uid;
     use crypto::Secret;
 
     fn binding(byte: u8) -> Binding {
@@ -280,7 +316,12 @@ mod handles {
     }
 
     fn consent_stage() -> Stage {
-        Stage::Consent { user_uid: Uid::new("u"), session: SessionId::new(Uuid::from_u128(1)), scope: scope("openid") }
+        Stage::Consent {
+            user_uid: Uid::new("u"),
+            application_uid: Uid::new("a"),
+            session: SessionId::new(Uuid::from_u128(1)),
+            scope: scope("openid"),
+        }
     }
 
     fn sealed(stage: Stage) -> String {
@@ -300,7 +341,7 @@ mod handles {
         assert_eq!(open(ISSUER, &login, binding(2)), Some(HandleError::OtherBrowser));
         assert_eq!(open("https://other.example", &login, binding(1)), Some(HandleError::Unreadable));
         assert_eq!(open(ISSUER, &sealed(consent_stage()), binding(1)), Some(HandleError::Unreadable));
-        assert_eq!(open(ISSUER, &sealed(Stage::Resume { chosen: true }), binding(1)), Some(HandleError::Unreadable));
+        assert_eq!(open(ISSUER, &sealed(Stage::Resume { chosen: None }), binding(1)), Some(HandleError::Unreadable));
         let consent = Handle::open_consent(&SERVER_KEYS, ISSUER, &login, &binding(1), NOW);
         assert_eq!(consent.err(), Some(HandleError::Unreadable));
     }
@@ -325,6 +366,15 @@ mod handles {
         let open = |seconds| Handle::open_form(&SERVER_KEYS, ISSUER, &login, &binding(1), NOW.plus_secs(seconds)).err();
         assert_eq!(open(3599), None);
         assert_eq!(open(3600), Some(HandleError::Expired));
+    }
+
+    #[test]
+    fn the_request_of_a_form_under_another_cookie_counts_from_now() {
+        let later = NOW.plus_secs(100);
+        let request = Handle::request_of_form(&SERVER_KEYS, ISSUER, &sealed(Stage::Login), later).unwrap();
+        assert_eq!((request.at(), request.params), (later, with(&[]).params));
+        let resume = sealed(Stage::Resume { chosen: None });
+        assert!(Handle::request_of_form(&SERVER_KEYS, ISSUER, &resume, NOW).is_err());
     }
 
     #[test]

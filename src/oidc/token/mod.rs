@@ -20,7 +20,8 @@ impl Request {
     /// # Errors
     /// A parameter sent twice, no grant type, one that is not spoken here, or one that lacks its parameters.
     pub fn parse(form: &mut Form) -> Result<Self, Refusal> {
-        if let Some(name) = form.duplicates().iter().next() {
+        // RFC 8707 §2 lets a client name several resources.
+        if let Some(name) = form.duplicates().iter().find(|name| *name != "resource") {
             return Err(Refusal::duplicate(name));
         }
         let sent = form.take_text("grant_type").ok_or_else(|| missing("`grant_type` is missing"))?;

@@ -20,3 +20,14 @@ pub(crate) struct ErrorPage<'a> {
     /// What the log calls this request.
     pub(crate) error_id: &'a str,
 }
+
+impl ErrorPage<'_> {
+    /// The description as a sentence for people: error descriptions on the wire are fragments with literals in backquotes.
+    fn sentence(&self) -> String {
+        let mut characters = self.description.chars().filter(|character| *character != '`');
+        let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+        let rest: String = characters.collect();
+        let end = if rest.ends_with(['.', '!', '?']) { "" } else { "." };
+        format!("{first}{rest}{end}")
+    }
+}

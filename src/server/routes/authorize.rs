@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::request::Parts;
 use oidc::authorize::{Binding, Handle, HandleError, PageError, Params, Received, Stage};
 use oidc::form::FormError;
+use oidc::ids::SessionId;
 use oidc::refusal::{ErrorCode, Why};
 
 use crate::body;
@@ -47,15 +48,15 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
 }
 
 /// Opens what `resume` carries.
-fn taken_up(call: &Call, parts: &Parts, text: &str) -> Result<(Received, bool), HandleError> {
+fn taken_up(call: &Call, parts: &Parts, text: &str) -> Result<(Received, Option<SessionId>), HandleError> {
     // A request that was posted from another site is bound to no browser, and a browser may come here without a cookie.
     let binding = call.site.cookies.read_binding(&parts.headers).unwrap_or_else(|| call.shared.entropy.secret());
     let keys = &call.snapshot.catalog.server_keys;
     let handle = Handle::open_resume(keys, call.issuer(), text, &Binding::of(&binding), call.now)?;
     match handle.stage {
         Stage::Resume { chosen } => Ok((handle.received, chosen)),
-        Stage::Posted => Ok((handle.received, false)),
-        Stage::Login | Stage::SelectAccount | Stage::Consent { .. } => Err(HandleError::Unreadable),
+        Stage::Posted => Ok((handle.received, None)),
+        Stage::Login | Stage::SelectAccount { .. } | Stage::Consent { .. } => Err(HandleError::Unreadable),
     }
 }
 

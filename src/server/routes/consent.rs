@@ -13,9 +13,9 @@ use crate::trouble::Trouble;
 pub(super) async fn post(call: Call, request: Request) -> Response {
     let Posted { headers, mut form, handle, binding: _ } = match posted(&call, request, Page::Consent).await {
         Ok(posted) => posted,
-        Err(trouble) => return trouble.respond(&call),
+        Err(refused) => return refused.respond(&call),
     };
-    let Stage::Consent { user_uid, session, scope } = handle.stage else {
+    let Stage::Consent { user_uid, application_uid, session, scope } = handle.stage else {
         return Trouble::Handle(HandleError::Unreadable).respond(&call);
     };
     let decision = match form.take_text("decision").as_deref() {
@@ -23,6 +23,6 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
         Some("deny") => Decision::Deny,
         Some(_) | None => return Trouble::Incomplete.respond(&call),
     };
-    let consent = Some(ConsentAnswer { decision, user_uid, session, shown: scope });
-    flow::run(&call, &headers, handle.received, Answers { chosen: false, consent }).await
+    let consent = Some(ConsentAnswer { decision, user_uid, application_uid, session, shown: scope });
+    flow::run(&call, &headers, handle.received, Answers { chosen: None, consent }).await
 }

@@ -32,7 +32,7 @@ struct Typed {
 pub(super) async fn post(call: Call, request: Request) -> Response {
     let mut posted = match posted(&call, request, Page::Form).await {
         Ok(posted) => posted,
-        Err(trouble) => return trouble.respond(&call),
+        Err(refused) => return refused.respond(&call),
     };
     if posted.handle.stage != Stage::Login {
         return Trouble::Handle(HandleError::Unreadable).respond(&call);
@@ -104,7 +104,7 @@ async fn open_session(call: &Call, posted: &Posted, account: &Account) -> Result
     let replaced = session::replaced(&*shared.store, names, &posted.headers, realm).await?;
     shared.store.open_session(&record, replaced).await?;
     call.audit_login(account, record.id);
-    let mut response = flow::resume(call, received.clone(), Stage::Resume { chosen: false }, &posted.binding);
+    let mut response = flow::resume(call, received.clone(), Stage::Resume { chosen: None }, &posted.binding);
     response.headers_mut().append(header::SET_COOKIE, names.set_session(&fresh.text()));
     Ok(response)
 }

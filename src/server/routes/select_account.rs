@@ -13,13 +13,13 @@ use crate::trouble::Trouble;
 pub(super) async fn post(call: Call, request: Request) -> Response {
     let Posted { headers, mut form, handle, binding } = match posted(&call, request, Page::Form).await {
         Ok(posted) => posted,
-        Err(trouble) => return trouble.respond(&call),
+        Err(refused) => return refused.respond(&call),
     };
-    if handle.stage != Stage::SelectAccount {
+    let Stage::SelectAccount { session } = handle.stage else {
         return Trouble::Handle(HandleError::Unreadable).respond(&call);
-    }
+    };
     match form.take_text("choice").as_deref() {
-        Some("continue") => flow::resume(&call, handle.received, Stage::Resume { chosen: true }, &binding),
+        Some("continue") => flow::resume(&call, handle.received, Stage::Resume { chosen: Some(session) }, &binding),
         Some("other") => flow::login_again(&call, &headers, handle.received, "", None),
         Some(_) | None => Trouble::Incomplete.respond(&call),
     }

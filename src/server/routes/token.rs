@@ -9,9 +9,10 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use oidc::client::Client;
 use oidc::client_auth::{self, Authenticated};
+use oidc::discovery::Endpoint;
 use oidc::form::Form;
 use oidc::ids::FamilyId;
-use oidc::issue;
+use oidc::issue::{self, TokenResponse};
 use oidc::refusal::{Effect, ErrorCode, Refusal, Why};
 use oidc::token::{self, authorization_code};
 use store::{Ended, Spent};
@@ -85,8 +86,10 @@ async fn redeem<'c>(
             Ok(plan) => plan,
             Err(refused) => return Err(carry_out(call, refused).await),
         };
+        // Signed before the code is spent, so that a key that is missing burns no code, and handed out only after it.
+        let tokens = issue(call, &plan)?;
         match shared.store.spend_code(plan.code, &plan.family, call.now).await? {
-            Spent::Done => return issue(call, &plan),
+            Spent::Done => return Ok(hand_out(call, &plan, &tokens)),
             Spent::LostRace => {}
         }
     }
@@ -112,26 +115,32 @@ async fn carry_out(call: &Call, refused: Refusal) -> Failed {
                     }
                     Failed::Refused(refused)
                 }
-                Ok(Err(error)) => Failed::Trouble(Trouble::Store(error)),
+                Ok(Err(error)) => {
+                    call.audit_refusal(Endpoint::Token, refused.code, refused.why, None);
+                    Failed::Trouble(Trouble::Store(error))
+                }
                 Err(_) => Failed::Trouble(Trouble::Defect),
             }
         }
     }
 }
 
-fn issue(call: &Call, plan: &authorization_code::Plan<'_>) -> Result<Response, Failed> {
-    let tokens = issue::tokens(plan, call.realm(), call.now, call.shared.entropy.bytes()).map_err(|error| {
+fn issue(call: &Call, plan: &authorization_code::Plan<'_>) -> Result<TokenResponse, Refusal> {
+    issue::tokens(plan, call.realm(), call.now, call.shared.entropy.bytes()).map_err(|error| {
         tracing::error!(request.id = %call.id, client.id = %plan.client.id, "cannot issue tokens: {error}");
         Refusal::new(
             ErrorCode::ServerError,
             Why::KeyMissing,
             "the server cannot sign tokens for this application right now",
         )
-    })?;
+    })
+}
+
+fn hand_out(call: &Call, plan: &authorization_code::Plan<'_>, tokens: &TokenResponse) -> Response {
     let kinds: &[TokenKind] =
         if tokens.has_id_token() { &[TokenKind::Access, TokenKind::Id] } else { &[TokenKind::Access] };
     call.audit_tokens(oidc::client::GrantType::AuthorizationCode, plan.family.id, plan.account, plan.client, kinds);
-    Ok(json(StatusCode::OK, &tokens))
+    json(StatusCode::OK, tokens)
 }
 
 #[cfg(test)]
