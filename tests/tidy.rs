@@ -41,6 +41,20 @@ fn members_name_only_what_they_may() {
 }
 
 #[test]
+fn t_k14_nothing_in_the_product_can_fetch() {
+    const CLIENTS: &[&str] = &["reqwest", "ureq", "isahc", "curl", "hyper-rustls", "awc"];
+    for member in ["api", "compile", "crypto", "oidc", "server", "standalone", "store"] {
+        let named = dependencies(member);
+        assert!(CLIENTS.iter().all(|client| !named.contains(*client)), "{member} names an HTTP client: {named:?}");
+    }
+    let root = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = root.split("\n[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    assert!(CLIENTS.iter().all(|client| !section.lines().any(|line| line.starts_with(client))), "{section}");
+    let hyper_util = root.lines().find(|line| line.starts_with("hyper-util")).unwrap();
+    assert!(!hyper_util.contains("client"), "{hyper_util}");
+}
+
+#[test]
 fn the_map_is_true() {
     let map = fs::read_to_string(root().join("src/README.md")).unwrap();
     let index = map.split("## Where a document lives").nth(1).unwrap().split("\n## ").next().unwrap();

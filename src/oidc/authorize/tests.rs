@@ -226,6 +226,9 @@ fn t_p18_a_hint_for_another_client_or_of_another_type_is_refused() {
     let claims = serde_json::json!({"iss": ISSUER, "sub": "a", "aud": "team-a.notes", "iat": 1, "exp": 2});
     let access = crypto::jws::sign(&KEY, "at+jwt", &claims).unwrap();
     refused(&[("id_token_hint", &access)], C::InvalidRequest, Why::HintInvalid);
+    let secret = crypto::Secret::new("a secret of more than thirty-two characters".to_owned());
+    let forged = crypto::jws::sign_with_secret(&secret, "JWT", &claims).unwrap();
+    refused(&[("id_token_hint", &forged)], C::InvalidRequest, Why::HintInvalid);
 }
 
 #[test]

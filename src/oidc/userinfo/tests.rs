@@ -84,6 +84,17 @@ fn t_p15_tokens_for_other_audiences_issuers_and_times_are_refused() {
 }
 
 #[test]
+fn t_p52_a_token_under_the_shared_secret_is_neither_access_token_nor_hint() {
+    let claims = json!({
+        "iss": ISSUER, "sub": "s", "aud": ISSUER, "client_id": "team-a.notes", "iat": NOW.secs(), "exp": NOW.secs() + 60,
+        "jti": crypto::b64::encode(&[7; 32]), "scope": "openid",
+    });
+    let secret = Secret::new("a secret of more than thirty-two characters".to_owned());
+    let forged = Secret::new(crypto::jws::sign_with_secret(&secret, "at+jwt", &claims).unwrap());
+    assert_eq!(verify(&realm(), &forged, NOW).unwrap_err().why, Why::TokenInvalid);
+}
+
+#[test]
 fn t_p11_nothing_is_told_of_a_revoked_family_or_a_person_who_left() {
     let (realm, token, _) = issued(|_, _| {});
     let access = verify(&realm, &token, NOW).unwrap();
