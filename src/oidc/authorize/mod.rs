@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Realm;
-use crate::client::{Client, ResponseMode, ResponseType};
+use crate::client::{Client, ResponseType};
 use crate::ids::Subject;
 use crate::pkce::Challenge;
 use crate::prompt::Prompt;

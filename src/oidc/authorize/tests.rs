@@ -1,5 +1,5 @@
 use super::*;
-use crate::client::{ApplicationType, UserAccess};
+use crate::client::{ApplicationType, ConsentMode, Pkce, ResponseMode, UserAccess};
 use crate::ids::{GroupName, SessionId};
 use crate::opaque::Opaque;
 use crate::testing::*;
@@ -102,8 +102,6 @@ fn pkce_optional_holds_for_confidential_clients_alone() {
     let public = [bare[0], bare[1], ("client_id", "team-a.cli"), ("redirect_uri", "com.example.app:/cb")];
     assert_eq!(with(&public).address(&realm).unwrap().check(NOW).unwrap_err().why, Why::PkceMissing);
 }
-
-use crate::client::Pkce;
 
 #[test]
 fn a_doubled_parameter_redirects_without_its_value() {
@@ -293,8 +291,6 @@ fn skipped_consent_is_never_skipped_for_a_private_use_scheme() {
     assert!(consent(native.clone(), &private_use, Some("openid email"), None).is_err());
     assert!(consent(native, &[("redirect_uri", "http://127.0.0.1:5000/cb")], None, None).is_ok());
 }
-
-use crate::client::ConsentMode;
 
 #[test]
 fn what_is_issued() {
