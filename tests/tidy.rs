@@ -32,7 +32,9 @@ fn members_name_only_what_they_may() {
         ("standalone", &["api", "compile", "crypto", "oidc"], &["k8s-openapi", "kube", "tokio"]),
     ] {
         let named = dependencies(member);
-        let within = |all: &[&str]| all.iter().filter(|name| named.contains(**name)).map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let within = |all: &[&str]| {
+            all.iter().filter(|name| named.contains(**name)).map(|name| (*name).to_owned()).collect::<BTreeSet<_>>()
+        };
         let allowed = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
         assert!(within(MEMBERS).is_subset(&allowed(members)), "{member} names {:?}", within(MEMBERS));
         assert!(within(OUTSIDE).is_subset(&allowed(outside)), "{member} names {:?}", within(OUTSIDE));
@@ -87,8 +89,13 @@ fn sources() -> Vec<(PathBuf, String)> {
 #[test]
 fn every_file_says_what_it_is() {
     for (path, text) in sources() {
-        let is_tests = path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests.rs" | "tests" | "benches")));
-        assert!(is_tests || text.starts_with("//!") || text.is_empty(), "{} has no module documentation", path.display());
+        let is_tests =
+            path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests.rs" | "tests" | "benches")));
+        assert!(
+            is_tests || text.starts_with("//!") || text.is_empty(),
+            "{} has no module documentation",
+            path.display()
+        );
     }
 }
 

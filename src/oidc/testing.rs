@@ -38,6 +38,24 @@ pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// RFC 7636 appendix B.
 pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+/// A good authorization request of [`client`].
+pub const GOOD: &[(&str, &str)] = &[
+    ("client_id", "team-a.notes"),
+    ("redirect_uri", CALLBACK),
+    ("response_type", "code"),
+    ("scope", "openid email"),
+    ("state", "s1"),
+    ("nonce", "n1"),
+    ("code_challenge", CHALLENGE),
+    ("code_challenge_method", "S256"),
+];
+
+/// `good` with some pairs replaced, added or (value `-`) left out.
+pub fn changed<'a>(good: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let kept = good.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+    kept.chain(changes.iter().filter(|(_, value)| *value != "-")).copied().collect()
+}
+
 /// The signing key of every realm.
 pub static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES256).unwrap());
 /// Seals and MACs.

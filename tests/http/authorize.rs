@@ -35,7 +35,10 @@ async fn response_modes() {
     let form = browser.auth(&changed(GOOD, &[("response_mode", "form_post")])).await;
     assert_eq!(form.status, 200);
     let policy = form.header("content-security-policy");
-    assert!(policy.contains("form-action https://notes.example.com;") && policy.contains("script-src 'sha256-"), "{policy}");
+    assert!(
+        policy.contains("form-action https://notes.example.com;") && policy.contains("script-src 'sha256-"),
+        "{policy}"
+    );
     assert!(form.body.contains(&format!("action=\"{CALLBACK}\"")), "{}", form.body);
     let error = browser.auth(&changed(GOOD, &[("response_mode", "form_post"), ("scope", "phone")])).await;
     assert_eq!(error.status, 400);
@@ -96,7 +99,10 @@ async fn errors_redirect_with_issuer_and_error_id() {
     let provider = Provider::new();
     let answer = provider.get(&format!("/auth?{}", encode(&changed(GOOD, &[("scope", "phone")])))).await;
     let fields = answer.redirect();
-    assert_eq!((fields["error"].as_str(), fields["iss"].as_str(), fields["state"].as_str()), ("invalid_scope", ISSUER, "s1"));
+    assert_eq!(
+        (fields["error"].as_str(), fields["iss"].as_str(), fields["state"].as_str()),
+        ("invalid_scope", ISSUER, "s1")
+    );
     assert!(fields["error_description"].contains(answer.header("x-request-id")), "{fields:?}");
 }
 

@@ -24,7 +24,7 @@ use store::memory::Memory;
 use url::Url;
 use xtask::html::Form;
 
-pub(crate) use oidc::testing::{CALLBACK, CHALLENGE, ISSUER, NOW, SECRET, VERIFIER};
+pub(crate) use oidc::testing::{CALLBACK, GOOD, ISSUER, NOW, SECRET, VERIFIER, changed};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
@@ -188,24 +188,6 @@ impl Answer {
     }
 }
 
-/// A good authorization request.
-pub(crate) const GOOD: &[(&str, &str)] = &[
-    ("client_id", "team-a.notes"),
-    ("redirect_uri", CALLBACK),
-    ("response_type", "code"),
-    ("scope", "openid email"),
-    ("state", "s1"),
-    ("nonce", "n1"),
-    ("code_challenge", CHALLENGE),
-    ("code_challenge_method", "S256"),
-];
-
-/// `good` with some pairs replaced, added or (value `-`) removed.
-pub(crate) fn changed<'a>(good: &[(&'a str, &'a str)], changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    let kept = good.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
-    kept.chain(changes.iter().filter(|(_, value)| *value != "-")).copied().collect()
-}
-
 pub(crate) fn encode(pairs: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
@@ -253,7 +235,8 @@ impl Browser {
         for (name, value) in fields {
             form.set(name, value);
         }
-        let pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let pairs: Vec<(&str, &str)> =
+            form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let origin = Url::parse(ISSUER).unwrap().origin().ascii_serialization();
         let headers = [
             ("content-type", "application/x-www-form-urlencoded"),

@@ -53,10 +53,13 @@ async fn t_p27_a_form_of_another_browser_or_site_is_refused() {
     assert_eq!(refused.status, 400, "a browser without the cookie: {refused:?}");
 
     let form = Form::find(&page.body, "login").unwrap();
-    let mut pairs: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut pairs: Vec<(&str, &str)> =
+        form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     pairs.retain(|(name, _)| !matches!(*name, "username" | "password"));
     pairs.extend([("username", "alice"), ("password", PASSWORD)]);
-    for (origin, site) in [("https://evil.example", "cross-site"), ("null", "cross-site"), ("https://evil.id.example.com", "same-site")] {
+    for (origin, site) in
+        [("https://evil.example", "cross-site"), ("null", "cross-site"), ("https://evil.id.example.com", "same-site")]
+    {
         let headers =
             [("content-type", "application/x-www-form-urlencoded"), ("origin", origin), ("sec-fetch-site", site)];
         let answer = alice.send(Method::POST, "/interaction/login", &headers, &encode(&pairs)).await;

@@ -52,7 +52,14 @@ async fn every_endpoint_refuses_what_is_no_request_of_its() {
         assert!(many.status.is_client_error(), "{path}: {many:?}");
         let nothing = provider.send(Method::POST, path, &[FORM], "").await;
         assert!(nothing.status.is_client_error(), "{path}: {nothing:?}");
-        let doubled = provider.send(Method::POST, path, &[FORM], "handle=a&handle=a&grant_type=x&grant_type=x&client_id=a&client_id=a&access_token=a&access_token=a").await;
+        let doubled = provider
+            .send(
+                Method::POST,
+                path,
+                &[FORM],
+                "handle=a&handle=a&grant_type=x&grant_type=x&client_id=a&client_id=a&access_token=a&access_token=a",
+            )
+            .await;
         assert!(doubled.status.is_client_error(), "{path}: {doubled:?}");
     }
 }
@@ -129,7 +136,12 @@ impl Store for Counting {
         self.writing().grant_consent(consent)
     }
 
-    fn find_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Option<ConsentRecord>> {
+    fn find_consent<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        application: &'a Uid,
+    ) -> Answer<'a, Option<ConsentRecord>> {
         self.inner.find_consent(issuer, user, application)
     }
 

@@ -80,7 +80,8 @@ async fn a_key_that_is_missing_burns_no_code() {
     client.access_token.algorithm = crypto::Algorithm::RS256;
     provider.publish(vec![testing::realm_of(ISSUER, vec![client], vec![crate::harness::alice()])], "no such key");
     assert_eq!(provider.redeem(&code, &[]).await.refusal(), (500, "server_error".to_owned()));
-    provider.publish(vec![testing::realm_of(ISSUER, vec![testing::client()], vec![crate::harness::alice()])], "the key");
+    provider
+        .publish(vec![testing::realm_of(ISSUER, vec![testing::client()], vec![crate::harness::alice()])], "the key");
     assert_eq!(provider.redeem(&code, &[]).await.status, 200);
 }
 
@@ -142,10 +143,8 @@ async fn a_public_client_needs_its_verifier_and_nothing_else() {
     let provider = Provider::new();
     let mut browser = Browser::new(provider.clone());
     let callback = "http://127.0.0.1:49152/cb";
-    let request = crate::harness::changed(
-        crate::harness::GOOD,
-        &[("client_id", "team-a.cli"), ("redirect_uri", callback)],
-    );
+    let request =
+        crate::harness::changed(crate::harness::GOOD, &[("client_id", "team-a.cli"), ("redirect_uri", callback)]);
     let login = browser.auth(&request).await;
     let consent = browser.log_in(&login).await;
     let answer = browser.allow(&consent).await;
@@ -208,7 +207,8 @@ async fn t_p50_scripts_of_public_clients_may_read_answers_and_no_others() {
 async fn t_p23_a_code_of_another_issuer_is_refused() {
     let provider = Provider::new();
     let code = provider.code().await;
-    let realm = testing::realm_of("https://id.example.com/elsewhere", vec![testing::client()], vec![crate::harness::alice()]);
+    let realm =
+        testing::realm_of("https://id.example.com/elsewhere", vec![testing::client()], vec![crate::harness::alice()]);
     provider.publish(vec![realm], "another issuer");
     let pairs = [
         ("grant_type", "authorization_code"),

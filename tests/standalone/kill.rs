@@ -16,7 +16,8 @@ fn identity(state: &Path) -> BTreeMap<String, String> {
     for name in ["signing-keys.yaml", "server-key.yaml", "seed.yaml", "credentials/team-a_notes-oidc.yaml"] {
         files.insert(name.to_owned(), fs::read_to_string(state.join(name)).unwrap_or_default());
     }
-    let uids: serde_json::Value = serde_json::from_slice(&fs::read(state.join("uids.json")).unwrap_or_default()).unwrap_or_default();
+    let uids: serde_json::Value =
+        serde_json::from_slice(&fs::read(state.join("uids.json")).unwrap_or_default()).unwrap_or_default();
     files.insert("uids".to_owned(), uids_of(&uids));
     files
 }
@@ -27,7 +28,9 @@ fn uids_of(value: &serde_json::Value) -> String {
     let mut stack = vec![("", value)];
     while let Some((name, value)) = stack.pop() {
         match value {
-            serde_json::Value::Object(members) => stack.extend(members.iter().map(|(name, value)| (name.as_str(), value))),
+            serde_json::Value::Object(members) => {
+                stack.extend(members.iter().map(|(name, value)| (name.as_str(), value)))
+            }
             serde_json::Value::Array(items) => stack.extend(items.iter().map(|value| (name, value))),
             serde_json::Value::String(text) if name == "uid" => found.push(text.clone()),
             _ => {}
@@ -91,7 +94,10 @@ fn kill_9_during_the_first_start_leaves_a_folder_that_starts() {
         let late = identity(&provider.state());
         for (file, text) in early {
             // What was there is still there; what was not has been made.
-            assert!(text.is_empty() || late[&file] == text || file == "uids" && late[&file].contains(&text), "{file} after {delay}");
+            assert!(
+                text.is_empty() || late[&file] == text || file == "uids" && late[&file].contains(&text),
+                "{file} after {delay}"
+            );
             assert!(!late[&file].is_empty(), "{file} after {delay}");
         }
         provider.kill();

@@ -13,7 +13,8 @@ use xtask::walk::Agent;
 
 use crate::harness::{Provider, authorize};
 
-type Client = CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+type Client =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -25,7 +26,8 @@ fn http(request: HttpRequest) -> Result<HttpResponse, Failed> {
     let headers: Vec<(&str, &str)> =
         request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     let body = std::str::from_utf8(request.body()).unwrap();
-    let answer = xtask::http::send(&url, request.method().as_str(), &headers, body).map_err(|error| Failed(format!("{error:#}")))?;
+    let answer = xtask::http::send(&url, request.method().as_str(), &headers, body)
+        .map_err(|error| Failed(format!("{error:#}")))?;
     let mut response = http::Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         response = response.header(name, value);
@@ -69,14 +71,19 @@ impl Party {
             .set_pkce_challenge(challenge)
             .url();
         let answer = authorize(agent, &url, callback);
-        let get = |name: &str| answer.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned());
+        let get =
+            |name: &str| answer.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned());
         assert_eq!(get("state").as_ref(), Some(state.secret()), "{answer}");
         let code = get("code").unwrap_or_else(|| panic!("no code in {answer}"));
         Answer { code, nonce, verifier: verifier.secret().clone() }
     }
 
     /// Exchanges a code; `Err` is the wire's error code.
-    fn exchange(&self, code: &str, verifier: &str) -> Result<openidconnect::core::CoreTokenResponse, CoreErrorResponseType> {
+    fn exchange(
+        &self,
+        code: &str,
+        verifier: &str,
+    ) -> Result<openidconnect::core::CoreTokenResponse, CoreErrorResponseType> {
         let request = self.client.exchange_code(AuthorizationCode::new(code.to_owned())).unwrap();
         match request.set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned())).request(&http) {
             Ok(tokens) => Ok(tokens),
@@ -121,14 +128,7 @@ fn a_person_logs_in_and_the_application_learns_who_they_are() {
 
 #[test]
 fn a_wrong_verifier_redirect_uri_or_client_spends_nothing() {
-    let provider = Provider::start_with(|manifests| {
-        std::fs::write(
-            manifests.join("other.yaml"),
-            "apiVersion: portcullis.dev/v1alpha1\nkind: OidcApplication\nmetadata: {name: other, namespace: team-a}\nspec:\n  \
-             providerRef: {name: default, namespace: identity}\n  redirectURIs: [http://127.0.0.1:1/other]\n",
-        )
-        .unwrap();
-    });
+    let provider = start_with_another();
     let party = Party::of(&provider);
     let answer = party.log_in(&mut Agent::default(), &provider.callback());
 
@@ -146,6 +146,18 @@ fn a_wrong_verifier_redirect_uri_or_client_spends_nothing() {
     assert!(party.exchange(&answer.code, &answer.verifier).is_ok(), "nothing of that spent the code");
 }
 
+/// A provider with a second application.
+fn start_with_another() -> Provider {
+    Provider::start_with(|manifests| {
+        std::fs::write(
+            manifests.join("other.yaml"),
+            "apiVersion: portcullis.dev/v1alpha1\nkind: OidcApplication\nmetadata: {name: other, namespace: team-a}\nspec:\n  \
+             providerRef: {name: default, namespace: identity}\n  redirectURIs: [http://127.0.0.1:1/other]\n",
+        )
+        .unwrap();
+    })
+}
+
 fn other_party(provider: &Provider) -> Party {
     let path = provider.state().join("credentials/team-a_other-oidc.yaml");
     let read = |key: &str| crate::harness::demo_credentials(&path, key).unwrap();
@@ -154,14 +166,7 @@ fn other_party(provider: &Provider) -> Party {
 
 #[test]
 fn a_replay_by_the_rightful_client_revokes_and_by_another_does_not() {
-    let provider = Provider::start_with(|manifests| {
-        std::fs::write(
-            manifests.join("other.yaml"),
-            "apiVersion: portcullis.dev/v1alpha1\nkind: OidcApplication\nmetadata: {name: other, namespace: team-a}\nspec:\n  \
-             providerRef: {name: default, namespace: identity}\n  redirectURIs: [http://127.0.0.1:1/other]\n",
-        )
-        .unwrap();
-    });
+    let provider = start_with_another();
     let party = Party::of(&provider);
     let answer = party.log_in(&mut Agent::default(), &provider.callback());
     let tokens = party.exchange(&answer.code, &answer.verifier).unwrap();

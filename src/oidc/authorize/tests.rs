@@ -5,22 +5,9 @@ use crate::opaque::Opaque;
 use crate::testing::*;
 use uuid::Uuid;
 
-const GOOD: &[(&str, &str)] = &[
-    ("client_id", "team-a.notes"),
-    ("redirect_uri", CALLBACK),
-    ("response_type", "code"),
-    ("scope", "openid email"),
-    ("state", "s1"),
-    ("nonce", "n1"),
-    ("code_challenge", CHALLENGE),
-    ("code_challenge_method", "S256"),
-];
-
-/// The good request with some parameters replaced, added or (value `-`) left out.
+/// The good request, changed.
 fn with(changes: &[(&str, &str)]) -> Received {
-    let kept = GOOD.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
-    let pairs: Vec<(&str, &str)> = kept.chain(changes.iter().filter(|(_, value)| *value != "-")).copied().collect();
-    Received::new(Params::read(&mut form(&pairs)), NOW)
+    Received::new(Params::read(&mut form(&changed(GOOD, changes))), NOW)
 }
 
 fn page(changes: &[(&str, &str)], expect: Why) {

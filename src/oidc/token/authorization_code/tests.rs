@@ -17,9 +17,7 @@ fn ask(changes: &[(&str, &str)]) -> Result<Request, Refusal> {
         ("redirect_uri", CALLBACK),
         ("code_verifier", VERIFIER),
     ];
-    let kept = good.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
-    let pairs: Vec<(&str, &str)> = kept.chain(changes.iter().filter(|(_, value)| *value != "-")).copied().collect();
-    match crate::token::Request::parse(&mut form(&pairs))? {
+    match crate::token::Request::parse(&mut form(&changed(&good, changes)))? {
         crate::token::Request::AuthorizationCode(request) => Ok(request),
     }
 }
