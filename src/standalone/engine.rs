@@ -327,7 +327,7 @@ fn choose(world: &World<'_>, wanted: Option<&ObjectKey>) -> Result<ObjectKey, St
     }
 }
 
-/// RFC 9700 §2.6: plain HTTP only where nobody else can listen in. The host alone does not say so: behind
+/// RFC 6749 §3.1: plain HTTP only where nobody else can listen in. The host alone does not say so: behind
 /// `http://localhost` there may be a listener on every address.
 fn plain_http(world: &World<'_>, key: &ObjectKey, provider: &OidcProvider, reach: Reach) -> Option<Finding> {
     if reach == Reach::Loopback || !provider.spec.issuer.starts_with("http:") {

@@ -9,7 +9,7 @@
 //!
 //! Reading order: [`manifests`] (files to objects) → [`world`] (objects together) → [`identities`], [`rotation`],
 //! [`passwords`] (what a cluster would know besides) → [`state`] (the folder) → [`engine`] (one pass) → [`watch`], [`run`]
-//! (the loop) → [`check`] (the same without keys and state).
+//! (the loop) → [`mod@check`] (the same without keys and state).
 //!
 //! This member knows no HTTP framework and no store: it hands catalogs to a closure. Time is an argument everywhere.
 
@@ -18,6 +18,7 @@ pub mod engine;
 pub mod finding;
 pub mod identities;
 pub mod manifests;
+mod parallel;
 pub mod passwords;
 pub mod report;
 pub mod rotation;

@@ -20,6 +20,8 @@ use std::sync::Arc;
 use entry::Entry;
 use walk::{Signature, said};
 
+use crate::parallel;
+
 /// Bytes of a file at the most.
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -81,17 +83,19 @@ impl Reader {
         let walk::Listing { files, problems } = walk::list(&self.roots);
         // What cannot be looked at is not gone: what was read there stays.
         self.files.retain(|path, _| files.contains_key(path) || problems.keys().any(|place| path.starts_with(place)));
-        for (path, signature) in files {
-            if self.files.get(&path).is_some_and(|held| held.signature == signature) {
-                continue;
-            }
-            let known = self.files.remove(&path).and_then(|held| held.entries);
-            let held = match read(&path) {
+        let changed = files.into_iter().filter_map(|(path, signature)| {
+            let known = self.files.get(&path);
+            let unchanged = known.is_some_and(|held| held.signature == signature);
+            (!unchanged).then(|| (path, signature, known.and_then(|held| held.entries.clone())))
+        });
+        let read = parallel::map(changed.collect(), |(path, signature, known)| {
+            let held = match read(&path, known.as_deref().unwrap_or_default()) {
                 Ok(entries) => Held { signature, entries: Some(entries), problem: None },
                 Err(problem) => Held { signature, entries: known, problem: Some(problem) },
             };
-            self.files.insert(path, held);
-        }
+            (path, held)
+        });
+        self.files.extend(read);
         let mut reading = Reading::default();
         for (file, message) in problems {
             let kept = self.files.iter().any(|(path, held)| path.starts_with(&file) && held.entries.is_some());
@@ -108,7 +112,8 @@ impl Reader {
     }
 }
 
-fn read(path: &Path) -> Result<Arc<[Entry]>, (Option<u32>, String)> {
+/// `known` are the entries that were last read from it.
+fn read(path: &Path, known: &[Entry]) -> Result<Arc<[Entry]>, (Option<u32>, String)> {
     let mut octets = Vec::new();
     let size = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut octets));
     let size = size.map_err(|error| (None, said(&error)))?;
@@ -118,7 +123,10 @@ fn read(path: &Path) -> Result<Arc<[Entry]>, (Option<u32>, String)> {
     let text = String::from_utf8(octets).map_err(|_| (None, "is not UTF-8 text".to_owned()))?;
     let documents = yaml::documents(&text).map_err(|error| (Some(error.line), error.message))?;
     let file: Arc<Path> = path.into();
-    Ok(documents.into_iter().map(|document| Entry::new(&file, document)).collect())
+    // In a large file, most documents are what they were.
+    let known: BTreeMap<_, _> = known.iter().filter_map(|entry| Some((entry.fingerprint?, &entry.content))).collect();
+    let entries = parallel::map(documents, |document| Entry::new(&file, document, &known));
+    Ok(entries.into())
 }
 
 #[cfg(test)]

@@ -110,6 +110,8 @@ impl Standalone {
         }
         let mut next = worker.tell(first);
         let mut last = Instant::now();
+        // What is tried again and again is said once.
+        let mut failure = None;
         loop {
             tokio::select! {
                 () = &mut shutdown => return Ok(()),
@@ -124,9 +126,16 @@ impl Standalone {
             let (same, passed) = worker.pass().await?;
             worker = same;
             next = match passed {
-                Ok(passed) => worker.tell(passed),
+                Ok(passed) => {
+                    failure = None;
+                    worker.tell(passed)
+                }
                 Err(error) => {
-                    tracing::error!("{error}; what was served before is still served, and this is tried again");
+                    let error = error.to_string();
+                    if failure.as_ref() != Some(&error) {
+                        tracing::error!("{error}; what was served before is still served, and this is tried again");
+                    }
+                    failure = Some(error);
                     RETRY
                 }
             };

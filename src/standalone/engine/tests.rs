@@ -161,7 +161,7 @@ fn manifests_become_a_catalog_and_credentials() {
     assert!(file.contains("OIDC_CLIENT_SECRET: "), "{file}");
     assert!(file.contains("OIDC_ISSUER_URL: http://127.0.0.1:8080\n"), "{file}");
     let names = process.engine.folder.names("").unwrap();
-    assert_eq!(names, ["credentials", "lock", "seed.yaml", "server-key.yaml", "signing-keys.yaml", "uids.json"]);
+    assert_eq!(names, ["lock", "seed.yaml", "server-key.yaml", "signing-keys.yaml", "uids.json"]);
 }
 
 #[test]

@@ -56,7 +56,12 @@ pub struct Entry {
     pub lines: Arc<Lines>,
     /// What it is.
     pub content: Content,
+    /// A digest of what was judged, of objects of this group.
+    pub(super) fingerprint: Option<Fingerprint>,
 }
+
+/// A digest of a document.
+pub(super) type Fingerprint = [u8; 32];
 
 /// What a document turned out to be.
 #[derive(Clone, Debug)]
@@ -83,17 +88,25 @@ pub struct SecretManifest {
 }
 
 impl Entry {
-    /// Judges a document as the API server would.
-    pub(super) fn new(file: &Arc<Path>, document: Document) -> Self {
+    /// Judges a document as the API server would, unless an equal one is among the `known`.
+    pub(super) fn new(file: &Arc<Path>, document: Document, known: &BTreeMap<Fingerprint, &Content>) -> Self {
         let Document { mut value, lines, traps } = document;
         let text = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (api_version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
         let scope = Scope::of(&api_version, &kind);
         let namespace = match scope {
-            Scope::Namespaced => fill_namespace(&mut value),
-            Scope::Cluster => String::new(),
+            Scope::Group | Scope::Secret => fill_namespace(&mut value),
+            Scope::Namespace => String::new(),
             Scope::Other => text("/metadata/namespace"),
         };
+        let source = Source { file: Arc::clone(file), line: lines.line() };
+        let (named, lines) = (Named { kind, namespace, name }, Arc::new(lines));
+        // A trap does not show in the value.
+        let fingerprint =
+            (scope == Scope::Group && traps.is_empty()).then(|| crypto::hash::sha256(value.to_string().as_bytes()));
+        if let Some(content) = fingerprint.and_then(|fingerprint| known.get(&fingerprint)) {
+            return Self { source, named, lines, content: (*content).clone(), fingerprint };
+        }
         let mut errors: Vec<_> = if scope == Scope::Other { Vec::new() } else { traps }
             .into_iter()
             .map(|trap| FieldError { path: trap.path, reason: FieldReason::Invalid, message: trap.message })
@@ -106,8 +119,7 @@ impl Entry {
             Ok(_) if !errors.is_empty() => Content::Refused(errors),
             Ok(object) => content(object),
         };
-        let source = Source { file: Arc::clone(file), line: lines.line() };
-        Self { source, named: Named { kind, namespace, name }, lines: Arc::new(lines), content }
+        Self { source, named, lines, content, fingerprint }
     }
 
     /// The object of this group that it is, or would be.
@@ -120,17 +132,18 @@ impl Entry {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
-    Namespaced,
-    Cluster,
+    Group,
+    Secret,
+    Namespace,
     Other,
 }
 
 impl Scope {
     fn of(api_version: &str, kind: &str) -> Self {
         match (api_version, kind) {
-            ("v1", "Secret") => Self::Namespaced,
-            ("v1", "Namespace") => Self::Cluster,
-            _ if api_version.split('/').next() == Some(api::GROUP) => Self::Namespaced,
+            ("v1", "Secret") => Self::Secret,
+            ("v1", "Namespace") => Self::Namespace,
+            _ if api_version.split('/').next() == Some(api::GROUP) => Self::Group,
             _ => Self::Other,
         }
     }

@@ -72,6 +72,29 @@ fn an_unchanged_file_is_not_read_again() {
 }
 
 #[test]
+fn an_edit_of_one_document_leaves_the_others_as_they_were_judged() {
+    let mut place = Place::new();
+    let object = |reading: &Reading, number: usize| match &reading.files[0][number].content {
+        entry::Content::Object(object, _) => object.metadata().unwrap().name.clone().unwrap(),
+        entry::Content::Refused(errors) => errors[0].path.clone(),
+        entry::Content::Secret(_) | entry::Content::Namespace(_) | entry::Content::Other => panic!(),
+    };
+    let user = |name: &str| USER.replace("NAME", name);
+    let bad = user("bad").replace("spec: {}", "spec: {x: 1}");
+    let trap = user("trap").replace("spec: {}", "spec: {username: no}");
+    let quoted = trap.replace("no}", "'no'}");
+    fs::write(place.path("a.yaml"), [user("a"), bad.clone(), trap].join("---\n")).unwrap();
+    let reading = place.reader.read();
+    assert_eq!([0, 1, 2].map(|number| object(&reading, number)), ["a", "spec.x", "spec.username"]);
+    // Moved down, the same twice, and a trap that was disarmed.
+    fs::write(place.path("a.yaml"), [user("b"), user("a"), bad, quoted].join("---\n")).unwrap();
+    let reading = place.reader.read();
+    assert_eq!([0, 1, 2, 3].map(|number| object(&reading, number)), ["b", "a", "spec.x", "trap"]);
+    let lines: Vec<_> = reading.entries().map(|entry| (entry.source.line, entry.lines.find("spec"))).collect();
+    assert_eq!(lines, [(1, 4), (6, 9), (11, 14), (16, 19)]);
+}
+
+#[test]
 fn what_was_last_read_from_a_broken_file_stays() {
     let mut place = Place::new();
     place.user("a.yaml", "a");

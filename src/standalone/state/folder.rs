@@ -213,8 +213,10 @@ impl Folder {
         };
         let mut names = Vec::new();
         for entry in entries {
-            if let Ok(name) = entry.map_err(failed)?.file_name().into_string()
+            let entry = entry.map_err(failed)?;
+            if let Ok(name) = entry.file_name().into_string()
                 && !name.starts_with('.')
+                && entry.file_type().map_err(failed)?.is_file()
             {
                 names.push(name);
             }

@@ -3,7 +3,7 @@ use super::*;
 
 fn entries(text: &str) -> Vec<Entry> {
     let file: Arc<Path> = Path::new("a.yaml").into();
-    yaml::documents(text).unwrap().into_iter().map(|document| Entry::new(&file, document)).collect()
+    yaml::documents(text).unwrap().into_iter().map(|document| Entry::new(&file, document, &BTreeMap::new())).collect()
 }
 
 fn entry(text: &str) -> Entry {

@@ -88,6 +88,7 @@ fn files_are_written_for_the_owner_only_and_whole() {
     folder.write("sub/b", b"three").unwrap();
     assert_eq!(folder.read("a").unwrap().unwrap(), b"two");
     assert_eq!((mode(&path.join("a")), mode(&path.join("sub")), mode(&path.join("sub/b"))), (0o600, 0o700, 0o600));
+    folder.make_folder("sub/deeper").unwrap();
     assert_eq!(folder.names("sub").unwrap(), ["b"]);
     assert!(folder.names("none").unwrap().is_empty());
     folder.remove("sub/b").unwrap();
