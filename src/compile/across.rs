@@ -6,18 +6,18 @@
 
 use std::collections::BTreeMap;
 
-use api::ObjectKey;
+use api::{Kind, ObjectKey};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::verdict::ObjectRef;
 
 /// Who comes first. Objects that never met a cluster come after all that did, by namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Age {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Age<'a> {
     created: Since,
-    uid: Option<String>,
-    key: ObjectKey,
+    uid: Option<&'a str>,
+    key: &'a ObjectKey,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,64 +27,69 @@ enum Since {
     Unknown,
 }
 
-impl Age {
+impl<'a> Age<'a> {
     /// The age of an object.
-    pub(crate) fn of(metadata: &ObjectMeta, key: &ObjectKey) -> Self {
+    pub(crate) fn of(metadata: &'a ObjectMeta, key: &'a ObjectKey) -> Self {
         let created = metadata.creation_timestamp.as_ref().map_or(Since::Unknown, |time| Since::Time(time.0));
-        Self { created, uid: metadata.uid.clone(), key: key.clone() }
+        Self { created, uid: metadata.uid.as_deref(), key }
     }
 
     /// Older than every object: for what belongs to the provider itself.
-    pub(crate) fn ever(key: &ObjectKey) -> Self {
-        Self { created: Since::Ever, uid: None, key: key.clone() }
+    pub(crate) fn ever(key: &'a ObjectKey) -> Self {
+        Self { created: Since::Ever, uid: None, key }
     }
 }
 
 /// One object's claim to a name.
-#[derive(Clone, Debug)]
-pub(crate) struct Claim<N> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Claim<'a, N> {
+    /// The name: the same one is held once.
     pub(crate) name: N,
-    pub(crate) age: Age,
-    pub(crate) object: ObjectRef,
+    /// The age of the object, which is also its key.
+    pub(crate) age: Age<'a>,
+    /// Its kind.
+    pub(crate) kind: Kind,
+}
+
+impl<N> Claim<'_, N> {
+    fn object(&self) -> ObjectRef {
+        ObjectRef::new(self.kind, self.age.key.clone())
+    }
 }
 
 /// Each loser with the holder of the name it claimed.
-pub(crate) fn settle<N: Ord>(claims: Vec<Claim<N>>) -> BTreeMap<ObjectRef, ObjectRef> {
-    let mut by_name: BTreeMap<N, Vec<(Age, ObjectRef)>> = BTreeMap::new();
-    for Claim { name, age, object } in claims {
-        by_name.entry(name).or_default().push((age, object));
-    }
+pub(crate) fn settle<N: Ord>(mut claims: Vec<Claim<'_, N>>) -> BTreeMap<ObjectRef, ObjectRef> {
+    claims.sort_unstable();
     let mut losers = BTreeMap::new();
-    for mut claimants in by_name.into_values().filter(|claimants| claimants.len() > 1) {
-        claimants.sort();
-        let mut claimants = claimants.into_iter();
-        let Some((_, holder)) = claimants.next() else { continue };
-        losers.extend(claimants.map(|(_, loser)| (loser, holder.clone())));
+    for rivals in claims.chunk_by(|one, other| one.name == other.name) {
+        if let [holder, rest @ ..] = rivals {
+            losers.extend(rest.iter().map(|loser| (loser.object(), holder.object())));
+        }
     }
     losers
 }
 
 /// A text that stands for somebody in tokens: a client ID, a subject, an audience, an issuer. Were one text two of
 /// these, a token for the one would pass for the other (RFC 9068 §5).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Identifier {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Identifier<'a> {
     /// Namespace of the providers it is valid in.
-    pub(crate) namespace: String,
+    pub(crate) namespace: &'a str,
     /// The text.
-    pub(crate) text: String,
+    pub(crate) text: &'a str,
 }
 
 /// Where an identifier is valid.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach<'a> {
     /// At one provider: client IDs, audiences, the issuer.
-    Provider(ObjectKey),
+    Provider(&'a ObjectKey),
     /// At every provider of the namespace: subjects.
     Namespace,
 }
 
-impl Reach {
-    fn meets(&self, other: &Self) -> bool {
+impl Reach<'_> {
+    fn meets(self, other: Self) -> bool {
         match (self, other) {
             (Self::Provider(one), Self::Provider(other)) => one == other,
             (Self::Namespace, _) | (_, Self::Namespace) => true,
@@ -93,21 +98,19 @@ impl Reach {
 }
 
 /// As [`settle`], among identifiers that meet at some provider.
-pub(crate) fn settle_identifiers(claims: Vec<(Claim<Identifier>, Reach)>) -> BTreeMap<ObjectRef, ObjectRef> {
-    let mut by_name: BTreeMap<Identifier, Vec<(Age, ObjectRef, Reach)>> = BTreeMap::new();
-    for (Claim { name, age, object }, reach) in claims {
-        by_name.entry(name).or_default().push((age, object, reach));
-    }
+pub(crate) fn settle_identifiers<'a>(
+    mut claims: Vec<(Claim<'a, Identifier<'a>>, Reach<'a>)>,
+) -> BTreeMap<ObjectRef, ObjectRef> {
+    claims.sort_unstable();
     let mut losers = BTreeMap::new();
-    for mut claimants in by_name.into_values().filter(|claimants| claimants.len() > 1) {
-        claimants.sort_by(|(a, x, _), (b, y, _)| (a, x).cmp(&(b, y)));
-        let mut holders: Vec<(ObjectRef, Reach)> = Vec::new();
-        for (_, object, reach) in claimants {
-            match holders.iter().find(|(_, held)| held.meets(&reach)) {
+    for rivals in claims.chunk_by(|(one, _), (other, _)| one.name == other.name).filter(|rivals| rivals.len() > 1) {
+        let mut holders: Vec<(&Claim<'a, Identifier<'a>>, Reach<'a>)> = Vec::new();
+        for (claim, reach) in rivals {
+            match holders.iter().find(|(_, held)| held.meets(*reach)) {
                 Some((holder, _)) => {
-                    losers.insert(object, holder.clone());
+                    losers.insert(claim.object(), holder.object());
                 }
-                None => holders.push((object, reach)),
+                None => holders.push((claim, *reach)),
             }
         }
     }

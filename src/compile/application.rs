@@ -166,9 +166,12 @@ const fn id_token_algorithm(algorithm: IdTokenSigningAlgorithm) -> Algorithm {
 }
 
 /// Whether the application may hold its client ID: a derived one always, a custom one where any policy grants it, even
-/// if no policy grants all the rest.
+/// if no policy grants all the rest. One that poses as derived is held by nobody but its namespace.
 fn may_hold(custom: Option<String>, policies: &[&Allowances]) -> bool {
     let Some(id) = custom else { return true };
+    if looks_derived(&id) {
+        return false;
+    }
     let need = Need::ClientId(id);
     policies.iter().any(|policy| need.is_met_by(policy))
 }
@@ -183,13 +186,12 @@ fn group_values(
     let mut values = Vec::new();
     for (index, name) in object.spec.user_access.groups.iter().enumerate() {
         let key = ObjectKey::new(provider.namespace.clone(), name.as_str());
-        match groups.get(&key).filter(|group| group.accepted()) {
-            Some(group) => values.push(group.claim_value.clone()),
-            None => {
-                let message = format!("there is no OidcGroup `{name}` at the provider: nobody logs in through it");
-                let path = format!("spec.userAccess.groups[{index}]");
-                diagnostics.push(Diagnostic::new(Reason::GroupNotFound, path, message));
-            }
+        if let Some(group) = groups.get(&key).filter(|group| group.accepted()) {
+            values.push(group.claim_value.clone());
+        } else {
+            let message = format!("there is no OidcGroup `{name}` at the provider: nobody logs in through it");
+            let path = format!("spec.userAccess.groups[{index}]");
+            diagnostics.push(Diagnostic::new(Reason::GroupNotFound, path, message));
         }
     }
     values

@@ -17,6 +17,7 @@ use crate::policy::{Allowances, NamespaceLabels};
 use crate::provider::{Provider, Providers};
 use crate::reference::provider_key;
 use crate::resource::Resource;
+use crate::text::looks_derived;
 use crate::user::User;
 use crate::verdict::{Diagnostic, ObjectRef};
 use crate::{Compiled, CredentialSecret, digest, verdicts};
@@ -83,9 +84,9 @@ fn judge_each(inputs: &Inputs) -> World<'_> {
 fn issuers(providers: &mut Providers<'_>) {
     let claims = providers.values().filter_map(|provider| {
         Some(Claim {
-            name: provider.issuer.as_ref()?.host().to_owned(),
+            name: provider.issuer.as_ref()?.host(),
             age: Age::of(&provider.object.metadata, provider.key),
-            object: ObjectRef::new(Kind::OidcProvider, provider.key.clone()),
+            kind: Kind::OidcProvider,
         })
     });
     for loser in settle(claims.collect()).into_keys() {
@@ -99,9 +100,9 @@ fn issuers(providers: &mut Providers<'_>) {
 /// One value is one group's: the right to edit a group is the right to say who is in that group, not in another.
 fn values_of_groups(groups: &mut Groups<'_>) {
     let claims = groups.values().map(|group| Claim {
-        name: (group.key.namespace.clone(), group.claim_value.clone()),
+        name: (&group.key.namespace, &group.claim_value),
         age: Age::of(&group.object.metadata, group.key),
-        object: ObjectRef::new(Kind::OidcGroup, group.key.clone()),
+        kind: Kind::OidcGroup,
     });
     for (loser, holder) in settle(claims.collect()) {
         if let Some(group) = groups.get_mut(&loser.key) {
@@ -116,9 +117,9 @@ fn values_of_groups(groups: &mut Groups<'_>) {
 
 fn names_of_users(world: &mut World<'_>) {
     let claims = world.users.values().map(|user| Claim {
-        name: (user.key.namespace.clone(), user.username.clone()),
+        name: (&user.key.namespace, &user.username),
         age: Age::of(&user.object.metadata, user.key),
-        object: ObjectRef::new(Kind::OidcUser, user.key.clone()),
+        kind: Kind::OidcUser,
     });
     for (loser, holder) in settle(claims.collect()) {
         if let Some(user) = world.users.get_mut(&loser.key) {
@@ -136,9 +137,9 @@ fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
     const PATH: &str = "spec.clientAuthentication.clientSecret.target.name";
     let claims = world.applications.values().filter_map(|application| {
         Some(Claim {
-            name: ObjectKey::new(application.key.namespace.clone(), application.plan.as_ref()?.name.clone()),
+            name: (&application.key.namespace, &application.plan.as_ref()?.name),
             age: Age::of(&application.object.metadata, application.key),
-            object: ObjectRef::new(Kind::OidcApplication, application.key.clone()),
+            kind: Kind::OidcApplication,
         })
     });
     let losers = settle(claims.collect());
@@ -166,38 +167,33 @@ fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
 /// Client IDs, subjects, audiences and issuers.
 fn identifiers(world: &mut World<'_>) {
     let mut claims = Vec::new();
-    let mut claim = |namespace: &str, text: &str, age: Age, object: ObjectRef, reach: Reach| {
-        let name = Identifier { namespace: namespace.to_owned(), text: text.to_owned() };
-        claims.push((Claim { name, age, object }, reach));
-    };
     for provider in world.providers.values() {
         if let Some(issuer) = &provider.issuer {
-            let object = ObjectRef::new(Kind::OidcProvider, provider.key.clone());
-            let reach = Reach::Provider(provider.key.clone());
-            claim(&provider.key.namespace, issuer.as_str(), Age::ever(provider.key), object, reach);
+            let name = Identifier { namespace: &provider.key.namespace, text: issuer.as_str() };
+            let claim = Claim { name, age: Age::ever(provider.key), kind: Kind::OidcProvider };
+            claims.push((claim, Reach::Provider(provider.key)));
         }
     }
     for user in world.users.values() {
-        if let Some(subject) = &user.subject {
-            let object = ObjectRef::new(Kind::OidcUser, user.key.clone());
+        // A subject that poses as a client ID is refused, and must not take that ID from its client.
+        if let Some(subject) = user.subject.as_ref().filter(|subject| !looks_derived(subject)) {
+            let name = Identifier { namespace: &user.key.namespace, text: subject };
             let age = Age::of(&user.object.metadata, user.key);
-            claim(&user.key.namespace, subject, age, object, Reach::Namespace);
+            claims.push((Claim { name, age, kind: Kind::OidcUser }, Reach::Namespace));
         }
     }
     for application in world.applications.values() {
         if let Some(attached) = application.attached.as_ref().filter(|attached| attached.may_hold_client_id) {
-            let object = ObjectRef::new(Kind::OidcApplication, application.key.clone());
+            let name = Identifier { namespace: &attached.provider.namespace, text: &application.client_id };
             let age = Age::of(&application.object.metadata, application.key);
-            let reach = Reach::Provider(attached.provider.clone());
-            claim(&attached.provider.namespace, &application.client_id, age, object, reach);
+            claims.push((Claim { name, age, kind: Kind::OidcApplication }, Reach::Provider(attached.provider)));
         }
     }
     for resource in world.resources.values() {
         if let (Some(provider), true) = (resource.provider, resource.policy_name.is_some()) {
-            let object = ObjectRef::new(Kind::OidcResource, resource.key.clone());
+            let name = Identifier { namespace: &provider.namespace, text: &resource.object.spec.audience };
             let age = Age::of(&resource.object.metadata, resource.key);
-            let reach = Reach::Provider(provider.clone());
-            claim(&provider.namespace, &resource.object.spec.audience, age, object, reach);
+            claims.push((Claim { name, age, kind: Kind::OidcResource }, Reach::Provider(provider)));
         }
     }
     for (loser, holder) in settle_identifiers(claims) {

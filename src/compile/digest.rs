@@ -14,7 +14,9 @@ use oidc::client::{
     AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthentication, ConsentMode,
     DefaultAudience, GroupsClaim, IdTokenSettings, Pkce, ScopeClaims, UserAccess,
 };
-use oidc::ids::Uid;
+use oidc::ids::{GroupName, Uid};
+use oidc::scope::ScopeToken;
+use oidc::uri::RedirectUri;
 
 /// The digest of a catalog with these realms, as base64url.
 pub(crate) fn digest<'r>(provider: &Uid, keys: &ServerKeys, realms: impl IntoIterator<Item = &'r Realm>) -> String {
@@ -25,7 +27,9 @@ pub(crate) fn digest<'r>(provider: &Uid, keys: &ServerKeys, realms: impl IntoIte
     writer.texts(keys.ids());
     let realms: BTreeMap<&str, Vec<u8>> = realms.into_iter().map(|one| (one.issuer.as_str(), realm(one))).collect();
     writer.count(realms.len());
-    realms.values().for_each(|realm| writer.bytes(realm));
+    for realm in realms.values() {
+        writer.bytes(realm);
+    }
     crypto::b64::encode(&writer.hash())
 }
 
@@ -46,7 +50,9 @@ impl Writer {
     fn texts<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) {
         let texts: Vec<&str> = texts.into_iter().collect();
         self.count(texts.len());
-        texts.into_iter().for_each(|text| self.text(text));
+        for text in texts {
+            self.text(text);
+        }
     }
 
     fn optional(&mut self, text: Option<&str>) {
@@ -83,9 +89,13 @@ fn realm(realm: &Realm) -> Vec<u8> {
     }
     ring(&mut writer, keys);
     writer.count(clients.len());
-    clients.values().for_each(|one| writer.bytes(&client(one)));
+    for one in clients.values() {
+        writer.bytes(&client(one));
+    }
     writer.count(accounts.iter().count());
-    accounts.iter().for_each(|one| writer.bytes(&account(one)));
+    for one in accounts.iter() {
+        writer.bytes(&account(one));
+    }
     writer.hash().to_vec()
 }
 
@@ -139,24 +149,26 @@ fn client(client: &Client) -> [u8; 32] {
             writer.text("secret");
             writer.texts(methods.iter().map(|method| method.as_str()));
             writer.count(verifiers.len());
-            verifiers.iter().for_each(|verifier| writer.bytes(&verifier_bytes(verifier)));
+            for verifier in verifiers {
+                writer.bytes(&verifier_bytes(verifier));
+            }
         }
     }
-    writer.texts(redirect_uris.iter().map(|uri| uri.as_str()));
+    writer.texts(redirect_uris.iter().map(RedirectUri::as_str));
     writer.text(match application_type {
         ApplicationType::Web => "web",
         ApplicationType::Native => "native",
     });
     writer.texts(grant_types.iter().map(|grant| grant.as_str()));
     writer.texts(response_types.iter().map(|response| response.as_str()));
-    writer.texts(scopes.iter().map(|scope| scope.as_str()));
+    writer.texts(scopes.iter().map(ScopeToken::as_str));
     writer.flag(*pkce == Pkce::Required);
     writer.flag(*consent == ConsentMode::Required);
     match user_access {
         UserAccess::AnyUser => writer.text("any"),
         UserAccess::Groups(groups) => {
             writer.text("groups");
-            writer.texts(groups.iter().map(|group| group.as_str()));
+            writer.texts(groups.iter().map(GroupName::as_str));
         }
     }
     writer.text(match groups_claim {
@@ -165,7 +177,9 @@ fn client(client: &Client) -> [u8; 32] {
         GroupsClaim::All => "all",
     });
     writer.count(extra_claims.len());
-    extra_claims.iter().for_each(|claim| extra_claim(&mut writer, claim));
+    for claim in extra_claims {
+        extra_claim(&mut writer, claim);
+    }
     let IdTokenSettings { algorithm, lifetime_seconds, scope_claims, absent_claims, at_hash } = id_token;
     writer.text(algorithm.as_str());
     writer.number(*lifetime_seconds);
@@ -217,7 +231,7 @@ fn account(account: &Account) -> [u8; 32] {
         writer.text(claim.as_str());
         writer.text(&value.to_string());
     }
-    writer.texts(groups.iter().map(|group| group.as_str()));
+    writer.texts(groups.iter().map(GroupName::as_str));
     writer.count(attributes.len());
     for (name, value) in attributes {
         writer.texts([name.as_str(), value]);

@@ -13,14 +13,14 @@ pub(crate) struct Group<'a> {
     pub(crate) key: &'a ObjectKey,
     pub(crate) object: &'a OidcGroup,
     pub(crate) claim_value: GroupName,
-    /// Members that exist, by name.
-    pub(crate) members: BTreeSet<&'a str>,
+    /// Members that exist.
+    pub(crate) members: BTreeSet<&'a ObjectKey>,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Group<'a> {
     /// Judges a group by itself and against the users of its namespace.
-    pub(crate) fn judge(users: &BTreeMap<ObjectKey, OidcUser>, key: &'a ObjectKey, object: &'a OidcGroup) -> Self {
+    pub(crate) fn judge(users: &'a BTreeMap<ObjectKey, OidcUser>, key: &'a ObjectKey, object: &'a OidcGroup) -> Self {
         let mut diagnostics = Vec::new();
         let claim_value = object.spec.claim_value.as_ref().map_or(key.name.as_str(), |value| value.as_str());
         // Kubernetes gives groups of this name power by itself.
@@ -33,8 +33,8 @@ impl<'a> Group<'a> {
         for (index, member) in object.spec.members.iter().enumerate() {
             let name = member.name.as_str();
             name.clone_into(&mut member_key.name);
-            if users.contains_key(&member_key) {
-                members.insert(name);
+            if let Some((user, _)) = users.get_key_value(&member_key) {
+                members.insert(user);
             } else {
                 let message = format!("there is no OidcUser `{name}` in namespace `{}`", key.namespace);
                 let path = format!("spec.members[{index}]");
@@ -53,13 +53,12 @@ impl<'a> Group<'a> {
 /// The groups, by namespace and name.
 pub(crate) type Groups<'a> = BTreeMap<&'a ObjectKey, Group<'a>>;
 
-/// The groups of each user, by namespace and name of the user.
-pub(crate) fn memberships(groups: &Groups<'_>) -> BTreeMap<ObjectKey, BTreeSet<GroupName>> {
-    let mut memberships: BTreeMap<ObjectKey, BTreeSet<GroupName>> = BTreeMap::new();
+/// The groups of each user.
+pub(crate) fn memberships<'a>(groups: &Groups<'a>) -> BTreeMap<&'a ObjectKey, BTreeSet<GroupName>> {
+    let mut memberships: BTreeMap<&ObjectKey, BTreeSet<GroupName>> = BTreeMap::new();
     for group in groups.values().filter(|group| group.accepted()) {
         for member in &group.members {
-            let user = ObjectKey::new(group.key.namespace.clone(), *member);
-            memberships.entry(user).or_default().insert(group.claim_value.clone());
+            memberships.entry(member).or_default().insert(group.claim_value.clone());
         }
     }
     memberships

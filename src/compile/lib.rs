@@ -7,7 +7,7 @@
 //!                                               └─► Verdict ─status─► what every object reports
 //! ```
 //!
-//! Reading order: [`admit`] (what the API server would say) → [`inputs`] → `policy` → one file per kind → `across` (what
+//! Reading order: [`mod@admit`] (what the API server would say) → [`inputs`] → `policy` → one file per kind → `across` (what
 //! only holds among all objects) → [`verdict`] → [`status`].
 //!
 //! - A compilation cannot fail. Every object gets a verdict with all that is wrong with it, each with its field.

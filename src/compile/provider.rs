@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{ConditionType, ObjectKey, OidcProvider, OidcProviderSpec, Reason, SigningAlgorithm};
-use crypto::{Algorithm, KeyState};
+use crypto::{Algorithm, KeyRing, KeyState};
 use oidc::catalog::RealmSettings;
 use oidc::ids::Uid;
 use oidc::uri::Issuer;
@@ -103,7 +103,7 @@ impl<'a> Provider<'a> {
         let retire = self.object.spec.signing.retire_seconds;
         let ring = self.material.map(|material| &material.signing);
         ring.into_iter()
-            .flat_map(|ring| ring.keys())
+            .flat_map(KeyRing::keys)
             .map(|key| KeyFacts {
                 key_id: key.key.kid().to_string(),
                 algorithm: key.key.algorithm(),

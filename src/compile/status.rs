@@ -156,10 +156,8 @@ impl Finding {
 
     /// From the diagnostics against a condition, of which there is at least one.
     fn fails(type_: ConditionType, first: &Diagnostic, verdict: &Verdict) -> Self {
-        let status = match first.reason {
-            Reason::Pending => ConditionStatus::Unknown,
-            _ => ConditionStatus::False,
-        };
+        let pending = first.reason == Reason::Pending;
+        let status = if pending { ConditionStatus::Unknown } else { ConditionStatus::False };
         let lines: Vec<String> = verdict.against(type_).map(line).collect();
         Self { type_, status, reason: first.reason, message: clip(&lines.join("; ")) }
     }
@@ -216,7 +214,6 @@ fn programmed(verdict: &Verdict, observed: &Observed<'_>) -> Finding {
         return waiting(ConditionStatus::False, Reason::Pending, message);
     }
     match observed.servers {
-        None => Finding::holds(type_),
         Some(Servers { serving: 0, .. }) => {
             waiting(ConditionStatus::False, Reason::NoServers, "no server of the provider is running".to_owned())
         }
@@ -224,7 +221,7 @@ fn programmed(verdict: &Verdict, observed: &Observed<'_>) -> Finding {
             let message = format!("{loaded} of {serving} servers have loaded it");
             waiting(ConditionStatus::False, Reason::WaitingForServers, message)
         }
-        Some(_) => Finding::holds(type_),
+        None | Some(_) => Finding::holds(type_),
     }
 }
 

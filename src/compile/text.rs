@@ -1,8 +1,7 @@
 //! Texts that people read and trust.
 
 /// Why a name could pass for another one; `None` if it cannot. Control characters, and those that reorder text or take
-/// no space, are invisible on a consent page (T-K19 refuses them at the API server as well; a definition of another age
-/// may not have).
+/// no space, are invisible on a consent page. The schema refuses them too, but a stored object may be older than it.
 pub(crate) fn disguise(text: &str) -> Option<&'static str> {
     let invisible = |letter: char| {
         letter.is_control()

@@ -159,10 +159,7 @@ impl<'c> Served<'c> {
     }
 
     fn of_namespace(&self, namespace: &str) -> Service {
-        match self.namespaces.contains(namespace) {
-            true => Service::Given,
-            false => self.unless_review(Service::NoProvider),
-        }
+        if self.namespaces.contains(namespace) { Service::Given } else { self.unless_review(Service::NoProvider) }
     }
 }
 

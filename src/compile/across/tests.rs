@@ -8,30 +8,28 @@ fn object(kind: Kind, name: &str) -> ObjectRef {
 }
 
 /// An object created `created` seconds after the epoch; none: it never met a cluster.
-fn age(created: Option<i64>, uid: Option<&str>, name: &str) -> Age {
-    let metadata = ObjectMeta {
+fn metadata(created: Option<i64>, uid: Option<&str>) -> ObjectMeta {
+    ObjectMeta {
         creation_timestamp: created.map(|seconds| Time(Timestamp::from_second(seconds).unwrap())),
         uid: uid.map(str::to_owned),
         ..ObjectMeta::default()
-    };
-    Age::of(&metadata, &ObjectKey::new("ns", name))
+    }
 }
 
 /// Of claims to one name, given as (created, UID, name), all but `holder` lose to it, in whatever order they come.
 fn check(claims: &[(Option<i64>, Option<&str>, &str)], holder: &str) {
+    let objects: Vec<_> =
+        claims.iter().map(|(created, uid, name)| (metadata(*created, *uid), ObjectKey::new("ns", *name))).collect();
     for rotation in 0..claims.len() {
-        let mut claims = claims.to_vec();
+        let mut claims: Vec<_> = objects
+            .iter()
+            .map(|(metadata, key)| Claim { name: "n", age: Age::of(metadata, key), kind: Kind::OidcUser })
+            .collect();
         claims.rotate_left(rotation);
-        let names: Vec<&str> = claims.iter().map(|(_, _, name)| *name).filter(|name| *name != holder).collect();
-        let claims = claims.into_iter().map(|(created, uid, name)| Claim {
-            name: "n",
-            age: age(created, uid, name),
-            object: object(Kind::OidcUser, name),
-        });
-        let losers = settle(claims.collect());
+        let losers = objects.iter().map(|(_, key)| key.name.as_str()).filter(|name| *name != holder);
         let expect: BTreeMap<_, _> =
-            names.iter().map(|name| (object(Kind::OidcUser, name), object(Kind::OidcUser, holder))).collect();
-        assert_eq!(losers, expect);
+            losers.map(|name| (object(Kind::OidcUser, name), object(Kind::OidcUser, holder))).collect();
+        assert_eq!(settle(claims), expect);
     }
 }
 
@@ -46,32 +44,39 @@ fn f36_the_oldest_holds_then_the_smallest_uid() {
 
 #[test]
 fn other_names_are_other_matters() {
-    let claim = |name: &'static str| Claim { name, age: age(Some(1), Some(name), name), object: object(Kind::OidcUser, name) };
+    let (metadata, key) = (metadata(Some(1), None), ObjectKey::new("ns", "a"));
+    let claim = |name: &'static str| Claim { name, age: Age::of(&metadata, &key), kind: Kind::OidcUser };
     assert!(settle(vec![claim("a"), claim("b")]).is_empty());
-    assert!(settle(Vec::<Claim<String>>::new()).is_empty());
+    assert!(settle(Vec::<Claim<'_, String>>::new()).is_empty());
 }
 
-fn identifier(kind: Kind, name: &str, created: i64, reach: Reach) -> (Claim<Identifier>, Reach) {
-    let text = Identifier { namespace: "identity".to_owned(), text: "x".to_owned() };
-    (Claim { name: text, age: age(Some(created), Some(name), name), object: object(kind, name) }, reach)
+/// Who loses of those that claim one text, given as (kind, name, created, provider or none).
+fn losers(claims: &[(Kind, &str, i64, Option<&str>)]) -> Vec<String> {
+    let objects: Vec<_> = claims
+        .iter()
+        .map(|(_, name, created, provider)| {
+            let provider = provider.map(|provider| ObjectKey::new("identity", provider));
+            (metadata(Some(*created), Some(name)), ObjectKey::new("ns", *name), provider)
+        })
+        .collect();
+    let claims = claims.iter().zip(&objects).map(|((kind, ..), (metadata, key, provider))| {
+        let age = if *kind == Kind::OidcProvider { Age::ever(key) } else { Age::of(metadata, key) };
+        let claim = Claim { name: Identifier { namespace: "identity", text: "x" }, age, kind: *kind };
+        (claim, provider.as_ref().map_or(Reach::Namespace, Reach::Provider))
+    });
+    settle_identifiers(claims.collect()).into_keys().map(|loser| loser.key.name).collect()
 }
 
 #[test]
 fn t_p53_identifiers_meet_where_both_are_valid() {
-    let one = || Reach::Provider(ObjectKey::new("identity", "one"));
-    let two = || Reach::Provider(ObjectKey::new("identity", "two"));
-    let losers = |claims: Vec<_>| settle_identifiers(claims).into_keys().map(|loser| loser.key.name).collect::<Vec<_>>();
-    let app = |name, created, reach| identifier(Kind::OidcApplication, name, created, reach);
-    let user = |name, created| identifier(Kind::OidcUser, name, created, Reach::Namespace);
-    assert_eq!(losers(vec![app("a", 1, one()), app("b", 2, one())]), ["b"]);
-    assert!(losers(vec![app("a", 1, one()), app("b", 2, two())]).is_empty());
-    assert_eq!(losers(vec![app("a", 1, one()), app("b", 2, two()), user("u", 3)]), ["u"]);
-    assert_eq!(losers(vec![app("a", 3, one()), app("b", 2, two()), user("u", 1)]), ["a", "b"]);
+    use Kind::{OidcApplication as App, OidcProvider as Issuer, OidcResource as Api, OidcUser as User};
+    let (one, two) = (Some("one"), Some("two"));
+    assert_eq!(losers(&[(App, "a", 1, one), (App, "b", 2, one)]), ["b"]);
+    assert!(losers(&[(App, "a", 1, one), (App, "b", 2, two)]).is_empty());
+    assert_eq!(losers(&[(App, "a", 1, one), (App, "b", 2, two), (User, "u", 3, None)]), ["u"]);
+    assert_eq!(losers(&[(App, "a", 3, one), (App, "b", 2, two), (User, "u", 1, None)]), ["a", "b"]);
     // What lost holds nothing: the younger client of the other provider meets nobody.
-    assert_eq!(losers(vec![app("a", 1, one()), user("u", 2), app("b", 3, two())]), ["u"]);
-    let resource = identifier(Kind::OidcResource, "r", 2, one());
-    assert_eq!(losers(vec![resource, app("a", 1, one())]), ["r"]);
-    let (mut issuer, reach) = identifier(Kind::OidcProvider, "p", 9, one());
-    issuer.age = Age::ever(&ObjectKey::new("identity", "one"));
-    assert_eq!(losers(vec![(issuer, reach), app("a", 1, one())]), ["a"]);
+    assert_eq!(losers(&[(App, "a", 1, one), (User, "u", 2, None), (App, "b", 3, two)]), ["u"]);
+    assert_eq!(losers(&[(Api, "r", 2, one), (App, "a", 1, one)]), ["r"]);
+    assert_eq!(losers(&[(Issuer, "p", 9, one), (App, "a", 1, one)]), ["a"]);
 }

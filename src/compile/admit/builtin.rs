@@ -27,13 +27,11 @@ pub(super) fn secret(mut value: Value) -> Result<Secret, Vec<FieldError>> {
             errors.push(FieldError::new(name, FieldReason::Type, message));
         };
         match (name.as_str(), member) {
-            ("apiVersion" | "kind" | "metadata", _) | (_, Value::Null) => {}
+            ("apiVersion" | "kind" | "metadata", _) | (_, Value::Null) | ("data" | "stringData", Value::Object(_)) => {}
             ("type", Value::String(text)) => type_ = Some(text.clone()),
             ("type", _) => wrong("a text"),
             ("immutable", Value::Bool(flag)) => immutable = Some(*flag),
             ("immutable", _) => wrong("true or false"),
-            ("data", Value::Object(_)) => {}
-            ("stringData", Value::Object(_)) => {}
             ("data" | "stringData", _) => wrong("a map"),
             _ => errors.push(FieldError::new(name, FieldReason::Unknown, suggest::unknown_field(name, KNOWN))),
         }
@@ -53,15 +51,14 @@ pub(super) fn secret(mut value: Value) -> Result<Secret, Vec<FieldError>> {
                 ("stringData", Value::String(text)) => {
                     data.insert(key.clone(), ByteString(text.clone().into_bytes()));
                 }
-                (_, Value::String(_)) => match serde_json::from_value::<ByteString>(entry.clone()) {
-                    Ok(bytes) => {
+                (_, Value::String(_)) => {
+                    if let Ok(bytes) = serde_json::from_value::<ByteString>(entry.clone()) {
                         data.insert(key.clone(), bytes);
-                    }
-                    Err(_) => {
+                    } else {
                         let message = "is not base64: write the text itself under stringData";
                         errors.push(FieldError::new(&path, FieldReason::Invalid, message));
                     }
-                },
+                }
                 (_, _) => {
                     let message = format!("must be a text in quotes, this is {}", type_name(entry));
                     errors.push(FieldError::new(&path, FieldReason::Type, message));

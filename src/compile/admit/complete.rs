@@ -33,7 +33,9 @@ pub(super) fn complete(node: &Node, value: &mut Value) {
         }
         Value::Array(items) => {
             if let Some(child) = &node.items {
-                items.iter_mut().for_each(|item| complete(child, item));
+                for item in items {
+                    complete(child, item);
+                }
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

@@ -117,7 +117,9 @@ pub(super) fn judge(value: &Value, scope: Scope, errors: &mut Vec<FieldError>) {
                     );
                     refuse(&path, FieldReason::Invalid, message);
                 }
-                found => not_a_text(&path, found, &mut refuse),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    not_a_text(&path, value, &mut refuse);
+                }
             }
         }
     }
@@ -128,7 +130,9 @@ pub(super) fn judge(value: &Value, scope: Scope, errors: &mut Vec<FieldError>) {
             key_shape(&path, key, &mut refuse);
             match value {
                 Value::String(text) => size += key.len() + text.len(),
-                found => not_a_text(&path, found, &mut refuse),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    not_a_text(&path, value, &mut refuse);
+                }
             }
         }
         if size > MAX_ANNOTATIONS {
@@ -147,14 +151,13 @@ fn not_a_text(path: &str, found: &Value, refuse: Refuse<'_>) {
 }
 
 fn entries<'m>(metadata: &'m Map<String, Value>, name: &str, refuse: Refuse<'_>) -> Option<&'m Map<String, Value>> {
-    match metadata.get(name)? {
-        Value::Object(entries) => Some(entries),
-        found => {
-            let message = format!("must be a map, this is {}", type_name(found));
-            refuse(&format!("metadata.{name}"), FieldReason::Type, message);
-            None
-        }
+    let found = metadata.get(name)?;
+    let entries = found.as_object();
+    if entries.is_none() {
+        let message = format!("must be a map, this is {}", type_name(found));
+        refuse(&format!("metadata.{name}"), FieldReason::Type, message);
     }
+    entries
 }
 
 fn key_shape(path: &str, key: &str, refuse: Refuse<'_>) {

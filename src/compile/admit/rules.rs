@@ -24,9 +24,10 @@ pub(super) fn judge(schema: &Schema, value: &Value, old: Option<&Value>, errors:
         }
         // The one rule at the root is about the name.
         let path = if failure.field_path.is_empty() { "metadata.name" } else { &failure.field_path };
-        let message = match failure.kind {
-            ErrorKind::ValidationFailure => failure.message,
-            _ => format!("the rule `{}` cannot be judged: {}", failure.rule, failure.message),
+        let message = if failure.kind == ErrorKind::ValidationFailure {
+            failure.message
+        } else {
+            format!("the rule `{}` cannot be judged: {}", failure.rule, failure.message)
         };
         let id = schema.rule_name(&failure.rule, &failure.field_path);
         errors.push(FieldError::new(path, FieldReason::Rule { id }, message));

@@ -123,7 +123,7 @@ impl Node {
                 "type" => node.kind = ValueKind::read(value).ok_or_else(malformed)?,
                 "nullable" => node.nullable = value.as_bool().ok_or_else(malformed)?,
                 "default" => node.default = Some(value.clone()),
-                "enum" => node.enumeration = value.as_array().ok_or_else(malformed)?.clone(),
+                "enum" => node.enumeration.clone_from(value.as_array().ok_or_else(malformed)?),
                 "pattern" => node.pattern = Some(regex(value).ok_or_else(malformed)?),
                 "minLength" => node.min_length = Some(value.as_u64().ok_or_else(malformed)?),
                 "maxLength" => node.max_length = Some(value.as_u64().ok_or_else(malformed)?),

@@ -70,18 +70,22 @@ fn a_manifest_without_spec_lacks_it() {
 #[test]
 fn what_is_no_business_of_ours_is_named_and_left() {
     for (api_version, kind) in [("apps/v1", "Deployment"), ("v1", "ConfigMap"), ("example.com/v1", "OidcUser")] {
-        let object = admit(json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, "other": [null]}));
+        let object =
+            admit(json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, "other": [null]}));
         assert!(matches!(object.unwrap(), Object::Other { kind: found, name, .. } if found == kind && name == "x"));
     }
 }
 
 #[test]
 fn what_is_no_manifest_is_refused() {
-    for value in [json!(null), json!([]), json!("x"), json!({}), json!({"apiVersion": 1, "kind": []}), json!({"kind": "Secret"})] {
+    for value in
+        [json!(null), json!([]), json!("x"), json!({}), json!({"apiVersion": 1, "kind": []}), json!({"kind": "Secret"})]
+    {
         assert!(admit(value.clone()).is_err(), "{value}");
     }
     for api_version in ["portcullis.dev/v1", "portcullis.dev/", "portcullis.dev/v1alpha1/x"] {
-        let manifest = json!({"apiVersion": api_version, "kind": "OidcUser", "metadata": {"name": "a", "namespace": "b"}});
+        let manifest =
+            json!({"apiVersion": api_version, "kind": "OidcUser", "metadata": {"name": "a", "namespace": "b"}});
         assert_eq!(paths(admit(manifest)), ["apiVersion"], "{api_version}");
     }
 }
@@ -142,10 +146,38 @@ fn any_value() -> impl Strategy<Value = Value> {
     let word = prop_oneof![
         "[a-z]{0,4}",
         prop::sample::select(vec![
-            "spec", "metadata", "name", "namespace", "labels", "redirectURIs", "grantTypes", "clientAuthentication",
-            "clientSecret", "target", "data", "key", "template", "claims", "applicationPolicies", "namespaces",
-            "selector", "matchLabels", "type", "signing", "algorithms", "issuer", "username", "members", "audience",
-            "scopes", "status", "stringData", "programmaticAccess", "OidcUser", "https://a.example/cb", "RS256",
+            "spec",
+            "metadata",
+            "name",
+            "namespace",
+            "labels",
+            "redirectURIs",
+            "grantTypes",
+            "clientAuthentication",
+            "clientSecret",
+            "target",
+            "data",
+            "key",
+            "template",
+            "claims",
+            "applicationPolicies",
+            "namespaces",
+            "selector",
+            "matchLabels",
+            "type",
+            "signing",
+            "algorithms",
+            "issuer",
+            "username",
+            "members",
+            "audience",
+            "scopes",
+            "status",
+            "stringData",
+            "programmaticAccess",
+            "OidcUser",
+            "https://a.example/cb",
+            "RS256",
         ])
         .prop_map(str::to_owned),
     ];
@@ -160,7 +192,8 @@ fn any_value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 48, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::btree_map(word.clone(), inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map(word.clone(), inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -180,8 +213,22 @@ fn any_kind() -> impl Strategy<Value = (&'static str, &'static str)> {
 /// Places of a good manifest, and what to put there: mostly what may well stand there.
 fn any_change() -> impl Strategy<Value = (prop::sample::Index, Value)> {
     let mild = prop::sample::select(vec![
-        json!(null), json!(""), json!([]), json!({}), json!(0), json!(60), json!(3600), json!(true), json!("a"),
-        json!(["a"]), json!("Null"), json!("None"), json!("Optional"), json!("ClientID"), json!("ES256"), json!([null]),
+        json!(null),
+        json!(""),
+        json!([]),
+        json!({}),
+        json!(0),
+        json!(60),
+        json!(3600),
+        json!(true),
+        json!("a"),
+        json!(["a"]),
+        json!("Null"),
+        json!("None"),
+        json!("Optional"),
+        json!("ClientID"),
+        json!("ES256"),
+        json!([null]),
     ]);
     (any::<prop::sample::Index>(), prop_oneof![8 => mild, 1 => any_value()])
 }
@@ -191,7 +238,9 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
         Value::Object(members) => {
-            members.iter().for_each(|(name, member)| places(member, &format!("{at}/{}", name.replace('/', "~1")), found));
+            members
+                .iter()
+                .for_each(|(name, member)| places(member, &format!("{at}/{}", name.replace('/', "~1")), found));
         }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(index, item)| places(item, &format!("{at}/{index}"), found));

@@ -41,7 +41,8 @@ fn keys_of_choice() {
         {"key": "cookie", "valueFrom": "DerivedKey"},
         {"key": "env", "template": "ID=${ClientID} SECRET=${ClientSecret} $${x}"},
     ]});
-    let expect = [("cookie", "derived for cookie"), ("env", "ID=team-a.notes SECRET=s3cret ${x}"), ("id", "team-a.notes")];
+    let expect =
+        [("cookie", "derived for cookie"), ("env", "ID=team-a.notes SECRET=s3cret ${x}"), ("id", "team-a.notes")];
     assert_eq!(rendered(&target), expect.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
 }
 
@@ -61,7 +62,9 @@ fn mistakes_have_their_fields() {
 
 #[test]
 fn t_k10_what_makes_a_secret_ours_cannot_be_said_by_others() {
-    let (plan, _) = plan(&json!({"metadata": {"labels": {APPLICATION_UID_LABEL: "forged"}, "annotations": {EPOCH_ANNOTATION: "99"}}}));
+    let (plan, _) = plan(
+        &json!({"metadata": {"labels": {APPLICATION_UID_LABEL: "forged"}, "annotations": {EPOCH_ANNOTATION: "99"}}}),
+    );
     let secret = plan.secret(&ObjectKey::new("team-a", "notes"), &Uid::new("real"), 1, BTreeMap::new());
     assert_eq!(secret.labels[APPLICATION_UID_LABEL], "real");
     assert_eq!(secret.annotations[EPOCH_ANNOTATION], "1");

@@ -21,7 +21,7 @@ pub(crate) struct Ask {
 pub(crate) enum Need {
     /// To send browsers to this host by https.
     WebHost(String),
-    /// To send browsers to 127.0.0.1 or [::1] by http.
+    /// To send browsers to `127.0.0.1` or `[::1]` by http.
     LoopbackAddress,
     /// To send browsers to localhost by http.
     Localhost,
@@ -170,11 +170,9 @@ impl Need {
 
 /// What is allowed instead, for the message.
 fn list<T: std::fmt::Display>(what: &str, allowed: &[T]) -> String {
-    match allowed {
-        [] => format!("it allows no {what}"),
-        _ => {
-            let allowed: Vec<String> = allowed.iter().map(|value| format!("`{value}`")).collect();
-            format!("it allows the {what} {}", allowed.join(", "))
-        }
+    if allowed.is_empty() {
+        return format!("it allows no {what}");
     }
+    let allowed: Vec<String> = allowed.iter().map(|value| format!("`{value}`")).collect();
+    format!("it allows the {what} {}", allowed.join(", "))
 }

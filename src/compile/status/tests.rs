@@ -7,7 +7,8 @@ const BEFORE: &str = "2026-01-01T00:00:00Z";
 
 fn application(diagnostics: Vec<Diagnostic>, served: bool) -> Verdict {
     let credentials = Credentials::ClientSecret { secret_name: "notes-oidc".to_owned(), epoch: Some(3) };
-    let facts = ApplicationFacts { client_id: Some("team-a.notes".to_owned()), credentials, ..ApplicationFacts::default() };
+    let facts =
+        ApplicationFacts { client_id: Some("team-a.notes".to_owned()), credentials, ..ApplicationFacts::default() };
     Verdict { uid: None, generation: Some(7), diagnostics, served, facts: Facts::Application(facts) }
 }
 
@@ -79,7 +80,10 @@ fn programmed_counts_servers() {
 
 #[test]
 fn times_move_with_the_status_and_generations_always() {
-    let first = application_status(&application(vec![refused()], false), &Observed { now: BEFORE.to_owned(), ..observed(None, &[]) });
+    let first = application_status(
+        &application(vec![refused()], false),
+        &Observed { now: BEFORE.to_owned(), ..observed(None, &[]) },
+    );
     let mut later = application(vec![Diagnostic::new(Reason::ScopeNotAllowed, "spec.scopes[0]", "no")], false);
     later.generation = Some(8);
     let again = application_status(&later, &observed(None, &first.conditions));
@@ -118,7 +122,10 @@ fn every_kind_has_its_conditions_and_ready() {
         };
         conditions.into_iter().map(|condition| condition.type_).collect::<Vec<_>>()
     };
-    assert_eq!(conditions(Facts::Provider(ProviderFacts::default())), [C::Accepted, C::KeysReady, C::Programmed, C::Ready]);
+    assert_eq!(
+        conditions(Facts::Provider(ProviderFacts::default())),
+        [C::Accepted, C::KeysReady, C::Programmed, C::Ready]
+    );
     assert_eq!(conditions(Facts::User(UserFacts::default())), [C::Accepted, C::ResolvedRefs, C::Programmed, C::Ready]);
     assert_eq!(conditions(Facts::Group(GroupFacts::default())), [C::Accepted, C::ResolvedRefs, C::Ready]);
     assert_eq!(conditions(Facts::Resource(ResourceFacts::default())), [C::Accepted, C::Programmed, C::Ready]);
@@ -127,7 +134,8 @@ fn every_kind_has_its_conditions_and_ready() {
 #[test]
 fn a_public_client_needs_no_credentials() {
     let mut verdict = application(Vec::new(), true);
-    verdict.facts = Facts::Application(ApplicationFacts { credentials: Credentials::NotApplicable, ..ApplicationFacts::default() });
+    verdict.facts =
+        Facts::Application(ApplicationFacts { credentials: Credentials::NotApplicable, ..ApplicationFacts::default() });
     let found = found(&verdict, &observed(None, &[]));
     assert_eq!(found[2], (C::CredentialsReady, ConditionStatus::True, Reason::NotApplicable));
     assert_eq!(found[4].1, ConditionStatus::True);
@@ -142,13 +150,23 @@ fn messages_are_clipped_between_characters() {
 
 #[test]
 fn keys_show_no_secret_and_their_times() {
-    let key = |state, remove_at| KeyFacts { key_id: "k".to_owned(), algorithm: Algorithm::RS256, state, since: 0, remove_at };
-    let keys = vec![key(crypto::KeyState::Active, None), key(crypto::KeyState::Retiring, Some(60)), key(crypto::KeyState::Pending, None)];
+    let key =
+        |state, remove_at| KeyFacts { key_id: "k".to_owned(), algorithm: Algorithm::RS256, state, since: 0, remove_at };
+    let keys = vec![
+        key(crypto::KeyState::Active, None),
+        key(crypto::KeyState::Retiring, Some(60)),
+        key(crypto::KeyState::Pending, None),
+    ];
     let facts = Facts::Provider(ProviderFacts { keys, ..ProviderFacts::default() });
     let status = provider_status(&Verdict { facts, ..application(Vec::new(), true) }, &observed(None, &[]));
     let times = status.keys.iter().map(|key| {
-        (key.state, key.not_before.as_ref().map(|time| time.0.as_second()), key.remove_at.as_ref().map(|time| time.0.as_second()))
+        (
+            key.state,
+            key.not_before.as_ref().map(|time| time.0.as_second()),
+            key.remove_at.as_ref().map(|time| time.0.as_second()),
+        )
     });
-    let expect = [(KeyState::Active, Some(0), None), (KeyState::Retiring, None, Some(60)), (KeyState::Pending, None, None)];
+    let expect =
+        [(KeyState::Active, Some(0), None), (KeyState::Retiring, None, Some(60)), (KeyState::Pending, None, None)];
     assert_eq!(times.collect::<Vec<_>>(), expect);
 }

@@ -47,7 +47,9 @@ fn nothing_of_an_application_is_passed_over() {
     check(json!({"logoURI": "https://a.example"}), &["spec.logoURI"]);
     let authentication = |fields: Value| json!({"clientAuthentication": fields});
     check(
-        authentication(json!({"type": "ServiceAccountToken", "serviceAccountToken": {"serviceAccounts": [{"name": "a"}]}})),
+        authentication(
+            json!({"type": "ServiceAccountToken", "serviceAccountToken": {"serviceAccounts": [{"name": "a"}]}}),
+        ),
         &["spec.clientAuthentication.type"],
     );
     check(authentication(json!({"type": "PrivateKeyJwt"})), &["spec.clientAuthentication.type"]);
@@ -65,7 +67,10 @@ fn nothing_of_an_application_is_passed_over() {
         secret(json!({"rotation": {"overlapSeconds": 60}})),
         &["spec.clientAuthentication.clientSecret.rotation.overlapSeconds"],
     );
-    check(secret(json!({"rotation": {"trigger": "now"}})), &["spec.clientAuthentication.clientSecret.rotation.trigger"]);
+    check(
+        secret(json!({"rotation": {"trigger": "now"}})),
+        &["spec.clientAuthentication.clientSecret.rotation.trigger"],
+    );
     check(json!({"resources": [{"resourceRef": {"name": "a"}, "scopes": ["b"]}]}), &["spec.resources"]);
     check(json!({"programmaticAccess": [{"name": "a"}]}), &["spec.programmaticAccess"]);
     check(json!({"backchannelLogout": {"uri": "https://a.example"}}), &["spec.backchannelLogout.uri"]);

@@ -66,7 +66,14 @@ fn times() {
     for good in ["2027-01-01T00:00:00Z", "2027-01-01T00:00:00.5+02:00"] {
         check(schema(), json!(good), &[]);
     }
-    for bad in ["2027-01-01", "2027-01-01 00:00:00Z", "2027-13-01T00:00:00Z", "2027-01-01T00:00:00", "2027-01-01T00:00:00Z[UTC]", ""] {
+    for bad in [
+        "2027-01-01",
+        "2027-01-01 00:00:00Z",
+        "2027-13-01T00:00:00Z",
+        "2027-01-01T00:00:00",
+        "2027-01-01T00:00:00Z[UTC]",
+        "",
+    ] {
         check(schema(), json!(bad), &[(FIELD, FieldReason::Invalid)]);
     }
 }
@@ -108,7 +115,8 @@ fn lists() {
 #[test]
 fn maps() {
     use FieldReason::{Invalid, TooMany, Type, Unknown};
-    let schema = json!({"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1, "maxProperties": 1});
+    let schema =
+        json!({"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1, "maxProperties": 1});
     check(schema.clone(), json!({"a/b": "c"}), &[]);
     check(schema.clone(), json!({"a/b": 1}), &[("spec.field[a/b]", Type)]);
     check(schema.clone(), json!({"a": "b", "c": "d"}), &[(FIELD, TooMany)]);

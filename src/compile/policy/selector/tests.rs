@@ -89,7 +89,8 @@ fn t_k03_no_selector_selects_a_namespace_that_was_not_seen() {
 
 /// Requirements as apimachinery states them: a set of admissible values, or of inadmissible ones, per key.
 fn model(selector: &LabelSelector, labels: &HashMap<String, String>) -> bool {
-    let mut requirements: Vec<Box<dyn Fn(Option<&String>) -> bool>> = Vec::new();
+    type Requirement = Box<dyn Fn(Option<&String>) -> bool>;
+    let mut requirements: Vec<Requirement> = Vec::new();
     let mut keys = Vec::new();
     for (key, value) in &selector.match_labels {
         let value = value.to_string();

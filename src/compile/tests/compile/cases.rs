@@ -3,19 +3,17 @@
 //! A first document of kind `Case` may say: `mode`, `keys` (algorithms of each provider; null for no material at all),
 //! `epochs`, `seedGenerations` and `claimsChanged` by UID.
 
-mod support;
+use std::collections::{BTreeMap, BTreeSet};
 
-use std::collections::BTreeMap;
-
-use api::{Condition, Kind};
-use compile::status::{
-    Observed, application_status, group_status, provider_status, resource_status, user_status,
-};
+use api::{Condition, Kind, Reason};
+use compile::status::{Observed, application_status, group_status, provider_status, resource_status, user_status};
 use compile::{Compiled, Epoch, Inputs, Mode, ObjectRef, Synced, Verdict, compile};
 use crypto::{Algorithm, Secret, Seeds};
 use oidc::client::{Client, ClientAuthentication};
 use oidc::ids::Uid;
 use serde_json::{Map, Value, json};
+
+use crate::support;
 
 #[test]
 fn cases() {
@@ -26,6 +24,21 @@ fn cases() {
     for (name, text) in support::files("cases") {
         let report = report(&text);
         settings.bind(|| insta::assert_snapshot!(name.clone(), report));
+    }
+}
+
+/// What manifests alone cannot show, a case shows.
+#[test]
+fn reasons_that_need_keys_have_a_case() {
+    let mut given = BTreeSet::new();
+    for text in support::files("cases").values() {
+        let compiled = compile(&Synced::after_first_list(inputs(text)));
+        given.extend(compiled.verdicts.into_values().flat_map(|verdict| verdict.diagnostics).map(|one| one.reason));
+    }
+    for reason in
+        [Reason::SeedMissing, Reason::NoActiveKey, Reason::KeySecretMissing, Reason::NoServers, Reason::Pending]
+    {
+        assert!(given.contains(&reason), "{reason}");
     }
 }
 
@@ -42,9 +55,12 @@ fn report(text: &str) -> String {
             let accounts: Vec<Value> = realm.accounts.iter().map(account).collect();
             let settings = format!("{:?}", realm.settings);
             let name = &realm.display_name;
-            (realm.issuer.as_str().to_owned(), json!({
-                "displayName": name, "settings": settings, "clients": clients, "accounts": accounts,
-            }))
+            (
+                realm.issuer.as_str().to_owned(),
+                json!({
+                    "displayName": name, "settings": settings, "clients": clients, "accounts": accounts,
+                }),
+            )
         });
         (key.to_string(), realms.collect::<Value>())
     });
@@ -52,13 +68,16 @@ fn report(text: &str) -> String {
     let written = credentials.iter().map(|(key, secret)| {
         let data: Map<_, _> =
             secret.data.iter().map(|(key, value)| (key.clone(), value.expose().as_str().into())).collect();
-        (key.to_string(), json!({
-            "application": secret.application.to_string(),
-            "labels": secret.labels,
-            "annotations": secret.annotations,
-            "deletionPolicy": secret.deletion_policy,
-            "data": data,
-        }))
+        (
+            key.to_string(),
+            json!({
+                "application": secret.application.to_string(),
+                "labels": secret.labels,
+                "annotations": secret.annotations,
+                "deletionPolicy": secret.deletion_policy,
+                "data": data,
+            }),
+        )
     });
     report.insert("credentials".to_owned(), written.collect());
     serde_yaml::to_string(&without_empty(Value::Object(report))).unwrap()
@@ -90,7 +109,8 @@ fn inputs(text: &str) -> Inputs {
             }
         }
         Value::Null if case.get("keys").is_some() => {}
-        _ => support::equip(&mut inputs),
+        Value::Null => support::equip(&mut inputs),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => panic!("keys: {}", case["keys"]),
     }
     if let Some(generations) = case["seedGenerations"].as_array() {
         let seeds: BTreeMap<_, _> = generations
@@ -201,6 +221,6 @@ fn without_empty(value: Value) -> Value {
             members.filter(|(_, member)| !empty(member)).collect()
         }
         Value::Array(items) => items.into_iter().map(without_empty).collect(),
-        other => other,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }

@@ -1,85 +1,12 @@
-//! Attacks that the compilation stops (T-K: by somebody who may edit objects of one namespace), and faults it survives.
-
-mod support;
-
-use std::collections::BTreeMap;
+//! Attacks that the compilation stops (T-K: by somebody who may edit objects of one namespace).
 
 use api::{Kind, Reason};
-use compile::{Compiled, Inputs, Mode, Synced, Verdict, admit, compile};
-use oidc::client::{Client, ConsentMode, Pkce};
+use compile::{Compiled, Inputs, Mode, Synced, admit, compile};
+use oidc::client::{ConsentMode, Pkce};
 use serde_json::{Value, json};
 
-/// A provider `identity/default` with this list of policies.
-fn provider(policies: &Value) -> Value {
-    json!({
-        "apiVersion": "portcullis.dev/v1alpha1", "kind": "OidcProvider",
-        "metadata": {"name": "default", "namespace": "identity"},
-        "spec": {"issuer": "https://id.example.com/oidc", "applicationPolicies": policies},
-    })
-}
-
-/// A policy for the namespace `team-a`, with more fields.
-fn policy(more: &Value) -> Value {
-    let mut policy = json!({
-        "name": "team-a",
-        "namespaces": {"type": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": "team-a"}}},
-        "allowedRedirectHosts": ["*.team-a.example.com"],
-    });
-    merge(&mut policy, more);
-    policy
-}
-
-fn application(namespace: &str, name: &str, more: &Value) -> Value {
-    let mut spec = json!({"redirectURIs": ["https://notes.team-a.example.com/callback"]});
-    merge(&mut spec, more);
-    json!({
-        "apiVersion": "portcullis.dev/v1alpha1", "kind": "OidcApplication",
-        "metadata": {"name": name, "namespace": namespace}, "spec": spec,
-    })
-}
-
-fn object(kind: &str, namespace: &str, name: &str, spec: &Value) -> Value {
-    json!({
-        "apiVersion": "portcullis.dev/v1alpha1", "kind": kind,
-        "metadata": {"name": name, "namespace": namespace}, "spec": spec,
-    })
-}
-
-fn merge(into: &mut Value, more: &Value) {
-    for (name, value) in more.as_object().into_iter().flatten() {
-        into[name] = value.clone();
-    }
-}
-
-fn world(documents: &[Value]) -> Inputs {
-    let mut inputs = support::empty(Mode::Standalone);
-    for (position, document) in documents.iter().enumerate() {
-        support::add(&mut inputs, document, position);
-    }
-    support::equip(&mut inputs);
-    inputs
-}
-
-fn run(inputs: &Inputs) -> Compiled {
-    compile(&Synced::after_first_list(inputs.clone()))
-}
-
-fn verdict<'c>(compiled: &'c Compiled, kind: Kind, namespace: &str, name: &str) -> &'c Verdict {
-    &compiled.verdicts[&support::object(kind, namespace, name)]
-}
-
-fn notes(compiled: &Compiled) -> &Verdict {
-    verdict(compiled, Kind::OidcApplication, "team-a", "notes")
-}
-
-fn reasons(verdict: &Verdict) -> Vec<Reason> {
-    verdict.diagnostics.iter().map(|one| one.reason).collect()
-}
-
-fn clients(compiled: &Compiled) -> BTreeMap<String, Client> {
-    let realms = compiled.catalogs.values().flat_map(|catalog| catalog.realms());
-    realms.flat_map(|realm| realm.clients.values()).map(|client| (client.id.to_string(), client.clone())).collect()
-}
+use crate::support;
+use crate::worlds::{application, clients, notes, object, policy, provider, reasons, run, verdict, world};
 
 /// What comes of the application `team-a/notes` under the policies.
 fn check(policies: &Value, notes_spec: &Value, expect: &[Reason]) {
@@ -90,7 +17,8 @@ fn check(policies: &Value, notes_spec: &Value, expect: &[Reason]) {
 
 #[test]
 fn t_k01_a_provider_with_the_url_of_another_is_not_served() {
-    let mut forged = provider(&json!([{"name": "mine", "namespaces": {"type": "All"}, "allowedRedirectHosts": ["*.evil.example"]}]));
+    let mut forged =
+        provider(&json!([{"name": "mine", "namespaces": {"type": "All"}, "allowedRedirectHosts": ["*.evil.example"]}]));
     forged["metadata"]["namespace"] = "team-a".into();
     let compiled = run(&world(&[provider(&json!([])), forged]));
     let verdict = verdict(&compiled, Kind::OidcProvider, "team-a", "default");
@@ -104,22 +32,32 @@ fn t_k02_a_provider_that_did_not_invite_the_namespace_stays_closed() {
     check(&json!([]), &json!({}), &[Reason::ProviderNotFoundOrNotPermitted]);
     let other = json!({"namespaces": {"type": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": "team-b"}}}});
     check(&json!([policy(&other)]), &json!({}), &[Reason::ProviderNotFoundOrNotPermitted]);
-    check(&json!([policy(&json!({"namespaces": {"type": "Same"}}))]), &json!({}), &[Reason::ProviderNotFoundOrNotPermitted]);
+    check(
+        &json!([policy(&json!({"namespaces": {"type": "Same"}}))]),
+        &json!({}),
+        &[Reason::ProviderNotFoundOrNotPermitted],
+    );
     check(&json!([policy(&json!({}))]), &json!({}), &[]);
 }
 
 #[test]
 fn t_k02_allowances_of_two_policies_do_not_add_up() {
     let hosts = policy(&json!({"name": "hosts", "scopes": ["openid"]}));
-    let consent = policy(&json!({"name": "consent", "allowedRedirectHosts": ["only.example.com"], "consent": ["Skip"]}));
-    check(&json!([hosts, consent]), &json!({"scopes": ["openid"], "consent": "Skip"}), &[Reason::ConsentSkipNotAllowed]);
+    let consent =
+        policy(&json!({"name": "consent", "allowedRedirectHosts": ["only.example.com"], "consent": ["Skip"]}));
+    check(
+        &json!([hosts, consent]),
+        &json!({"scopes": ["openid"], "consent": "Skip"}),
+        &[Reason::ConsentSkipNotAllowed],
+    );
     let both = policy(&json!({"name": "both", "consent": ["Skip"]}));
     check(&json!([hosts, consent, both]), &json!({"scopes": ["openid"], "consent": "Skip"}), &[]);
 }
 
 #[test]
 fn t_k03_labels_of_the_application_match_no_policy() {
-    let by_tier = policy(&json!({"namespaces": {"type": "Selector", "selector": {"matchLabels": {"tier": "trusted"}}}}));
+    let by_tier =
+        policy(&json!({"namespaces": {"type": "Selector", "selector": {"matchLabels": {"tier": "trusted"}}}}));
     let mut crafted = application("team-a", "notes", &json!({}));
     crafted["metadata"]["labels"] = json!({"tier": "trusted", "kubernetes.io/metadata.name": "identity"});
     let compiled = run(&world(&[provider(&json!([by_tier])), crafted]));
@@ -173,7 +111,9 @@ fn t_k04_addresses_that_read_differently_are_refused_at_the_door() {
 fn t_k04_addresses_that_were_stored_before_are_refused_too() {
     let mut inputs = world(&[provider(&json!([policy(&json!({}))])), application("team-a", "notes", &json!({}))]);
     let application = inputs.applications.get_mut(&support::key("team-a", "notes")).unwrap();
-    for uri in ["https://notes.team-a.example.com@evil.example/", "javascript:alert(1)", "https://*.team-a.example.com/"] {
+    for uri in
+        ["https://notes.team-a.example.com@evil.example/", "javascript:alert(1)", "https://*.team-a.example.com/"]
+    {
         application.spec.redirect_uris = vec![uri.into()];
         let compiled = compile(&Synced::after_first_list(Inputs {
             applications: [(support::key("team-a", "notes"), application.clone())].into(),
@@ -203,7 +143,8 @@ fn t_k05_the_client_id_of_another_cannot_be_claimed() {
     assert_eq!(reasons(notes(&run(&inputs))), [Reason::ClientIDNotAllowed]);
     // Of two that may ask, the older holds; the other does not learn whose it is.
     let holder = application("team-b", "portal", &custom("legacy-portal"));
-    let compiled = run(&world(&[provider(&json!([granting])), holder, application("team-a", "notes", &custom("legacy-portal"))]));
+    let compiled =
+        run(&world(&[provider(&json!([granting])), holder, application("team-a", "notes", &custom("legacy-portal"))]));
     assert_eq!(reasons(notes(&compiled)), [Reason::ClientIDConflict]);
     assert!(!notes(&compiled).diagnostics[0].message.contains("team-b"));
     assert_eq!(clients(&compiled)["legacy-portal"].namespace, "team-b");
@@ -229,7 +170,8 @@ fn t_k06_references_never_leave_the_namespace() {
 #[test]
 fn t_k07_a_secret_of_another_type_is_neither_used_nor_told_from_none() {
     let allowing = json!([policy(&json!({"secretReferences": "Allowed"}))]);
-    let notes_spec = json!({"clientAuthentication": {"clientSecret": {"source": "Reference", "reference": {"name": "chosen"}}}});
+    let notes_spec =
+        json!({"clientAuthentication": {"clientSecret": {"source": "Reference", "reference": {"name": "chosen"}}}});
     let secret = |type_: &str| {
         json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "chosen", "namespace": "team-a"},
@@ -293,7 +235,8 @@ fn t_k10_labels_that_steer_other_controllers_are_refused() {
         assert!(compiled.credentials.is_empty());
     }
     // The type of the Secret cannot be said at all.
-    let typed = json!({"clientAuthentication": {"clientSecret": {"target": {"type": "kubernetes.io/service-account-token"}}}});
+    let typed =
+        json!({"clientAuthentication": {"clientSecret": {"target": {"type": "kubernetes.io/service-account-token"}}}});
     assert!(admit(application("team-a", "notes", &typed)).is_err());
 }
 
@@ -358,7 +301,9 @@ fn t_k13_an_audience_belongs_to_one_api_and_to_nothing_else() {
         {"name": "apis", "namespaces": {"type": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": "team-b"}}},
          "allowedAudienceHosts": ["*.api.example.com", "id.example.com"]},
     ]);
-    let orders = |namespace: &str, name: &str, audience: &str| object("OidcResource", namespace, name, &json!({"audience": audience}));
+    let orders = |namespace: &str, name: &str, audience: &str| {
+        object("OidcResource", namespace, name, &json!({"audience": audience}))
+    };
     let compiled = run(&world(&[
         provider,
         // Not permitted: it cannot hold what it registered first.
@@ -368,7 +313,11 @@ fn t_k13_an_audience_belongs_to_one_api_and_to_nothing_else() {
         // Tokens for the issuer open userinfo.
         orders("team-b", "issuer", "https://id.example.com/oidc"),
         // A client ID is an audience too, where an application wants it so.
-        application("team-a", "notes", &json!({"clientID": "https://orders.api.example.com", "accessToken": {"defaultAudience": "ClientID"}})),
+        application(
+            "team-a",
+            "notes",
+            &json!({"clientID": "https://orders.api.example.com", "accessToken": {"defaultAudience": "ClientID"}}),
+        ),
     ]));
     let of = |namespace, name| reasons(verdict(&compiled, Kind::OidcResource, namespace, name));
     assert_eq!(of("team-a", "squatter"), [Reason::ProviderNotFoundOrNotPermitted]);
@@ -403,7 +352,9 @@ fn t_k15_a_name_used_again_inherits_nothing() {
 
 #[test]
 fn t_k16_sizes_are_bounded_at_the_door() {
-    let many = |count: usize| (0..count).map(|n| format!("https://notes.team-a.example.com/{n}").into()).collect::<Vec<Value>>();
+    let many = |count: usize| {
+        (0..count).map(|n| format!("https://notes.team-a.example.com/{n}").into()).collect::<Vec<Value>>()
+    };
     assert!(admit(application("team-a", "notes", &json!({"redirectURIs": many(50)}))).is_ok());
     assert!(admit(application("team-a", "notes", &json!({"redirectURIs": many(51)}))).is_err());
     let long = format!("https://notes.team-a.example.com/{}", "a".repeat(1024));
@@ -429,9 +380,11 @@ fn t_k18_missing_and_forbidden_look_alike() {
         spec["providerRef"] = json!({"name": "default", "namespace": "identity"});
         let notes_document = application("team-a", "notes", &spec);
         let holder = application("identity", "holder", &json!({"clientID": "legacy-portal"}));
-        let forbidding = provider(&json!([policy(&json!({"namespaces": {"type": "Same"}, "customClientIDPrefixes": ["legacy-"]}))]));
+        let forbidding =
+            provider(&json!([policy(&json!({"namespaces": {"type": "Same"}, "customClientIDPrefixes": ["legacy-"]}))]));
         let group = object("OidcGroup", "identity", "sre", &json!({}));
-        let resource = object("OidcResource", "team-a", "orders", &json!({"audience": "https://orders.api.example.com"}));
+        let resource =
+            object("OidcResource", "team-a", "orders", &json!({"audience": "https://orders.api.example.com"}));
         let missing = run(&world(&[secret.clone(), resource.clone(), notes_document.clone()]));
         let forbidden = run(&world(&[forbidding, holder, group, secret.clone(), resource, notes_document]));
         let look = |compiled: &Compiled| {
@@ -468,7 +421,10 @@ fn t_k19_names_that_disguise_are_refused_even_if_they_were_stored_before() {
         assert_eq!(reasons(notes(&compiled)), [Reason::UnsupportedValue], "{name:?}");
     }
     // Whatever the name, the page can show whose it is.
-    let compiled = run(&world(&[provider(&json!([policy(&json!({}))])), application("team-a", "notes", &json!({"displayName": "Bank"}))]));
+    let compiled = run(&world(&[
+        provider(&json!([policy(&json!({}))])),
+        application("team-a", "notes", &json!({"displayName": "Bank"})),
+    ]));
     let client = &clients(&compiled)["team-a.notes"];
     assert_eq!((client.namespace.as_str(), client.name.as_str()), ("team-a", "notes"));
 }
@@ -518,107 +474,33 @@ fn t_p03_without_an_address_nothing_is_learned() {
 }
 
 #[test]
-fn f13_the_order_of_arrival_does_not_show() {
-    let documents = [
-        application("team-a", "notes", &json!({"userAccess": {"type": "Groups", "groups": ["sre"]}})),
-        object("OidcGroup", "identity", "sre", &json!({"members": [{"name": "alice"}]})),
-        object("OidcUser", "identity", "alice", &json!({})),
-        provider(&json!([policy(&json!({}))])),
-    ];
-    let complete = world(&documents);
-    let mut growing = support::empty(Mode::Standalone);
-    for (position, document) in documents.iter().enumerate() {
-        support::add(&mut growing, document, position);
-        growing.materials = complete.materials.clone();
-        run(&growing);
-    }
-    let (grown, complete) = (run(&growing), run(&complete));
-    assert_eq!(grown.verdicts, complete.verdicts);
-    let digest = |compiled: &Compiled| compiled.catalogs.values().map(|catalog| catalog.digest.clone()).collect::<Vec<_>>();
-    assert_eq!(digest(&grown), digest(&complete));
-    assert!(notes(&grown).ready());
-}
-
-#[test]
-fn f16_a_secret_is_derived_again_byte_by_byte() {
-    let inputs = world(&[provider(&json!([policy(&json!({}))])), application("team-a", "notes", &json!({}))]);
-    let content = |compiled: &Compiled| {
-        let secret = &compiled.credentials[&support::key("team-a", "notes-oidc")];
-        secret.data.iter().map(|(key, value)| (key.clone(), value.expose().clone())).collect::<Vec<_>>()
-    };
-    assert_eq!(content(&run(&inputs)), content(&run(&inputs)));
-}
-
-#[test]
-fn f24_a_secret_that_comes_later_is_picked_up() {
-    let allowing = json!([policy(&json!({"secretReferences": "Allowed"}))]);
-    let notes_spec = json!({"clientAuthentication": {"clientSecret": {"source": "Reference", "reference": {"name": "chosen"}}}});
-    let mut inputs = world(&[provider(&allowing), application("team-a", "notes", &notes_spec)]);
-    assert_eq!(reasons(notes(&run(&inputs))), [Reason::SecretNotFoundOrWrongType]);
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "chosen", "namespace": "team-a"},
-        "type": "portcullis.dev/client-secret-input", "stringData": {"client-secret": "0123456789abcdef0123456789abcdef"},
-    });
-    support::add(&mut inputs, &secret, 9);
-    assert!(notes(&run(&inputs)).ready());
-}
-
-#[test]
-fn f34_a_namespace_that_loses_its_label_loses_its_access() {
-    let by_tier = policy(&json!({"namespaces": {"type": "Selector", "selector": {"matchLabels": {"tier": "trusted"}}}}));
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a", "labels": {"tier": "trusted"}}});
-    let mut inputs = world(&[provider(&json!([by_tier])), namespace, application("team-a", "notes", &json!({}))]);
-    assert!(notes(&run(&inputs)).ready());
-    inputs.namespaces.get_mut("team-a").unwrap().clear();
-    assert_eq!(reasons(notes(&run(&inputs))), [Reason::ProviderNotFoundOrNotPermitted]);
-}
-
-#[test]
-fn f36_the_loser_holds_the_name_once_the_winner_is_gone() {
-    let granting = policy(&json!({"namespaces": {"type": "All"}, "customClientIDPrefixes": ["legacy-"]}));
-    let custom = json!({"clientID": "legacy-portal"});
-    let documents = [
+fn t_k05_what_poses_as_the_client_of_a_namespace_takes_nothing_from_it() {
+    let granting = policy(&json!({"namespaces": {"type": "All"}, "customClientIDPrefixes": ["t"]}));
+    let mut inputs = world(&[
         provider(&json!([granting])),
-        application("team-b", "portal", &custom),
-        application("team-a", "notes", &custom),
-    ];
-    let mut inputs = world(&documents);
-    assert_eq!(reasons(notes(&run(&inputs))), [Reason::ClientIDConflict]);
-    inputs.applications.remove(&support::key("team-b", "portal"));
-    assert!(notes(&run(&inputs)).ready());
-}
-
-#[test]
-fn f40_an_object_replaced_under_its_name_is_another_one() {
-    let mut documents = [provider(&json!([policy(&json!({}))])), application("team-a", "notes", &json!({}))];
-    documents[1]["metadata"]["uid"] = "first".into();
-    let first = run(&world(&documents));
-    documents[1]["metadata"]["uid"] = "second".into();
-    let second = run(&world(&documents));
-    assert_eq!(notes(&second).uid.as_ref().unwrap().as_str(), "second");
-    assert_ne!(clients(&first)["team-a.notes"].uid, clients(&second)["team-a.notes"].uid);
-}
-
-#[test]
-fn f42_without_its_provider_an_application_is_refused() {
-    let mut inputs = world(&[provider(&json!([policy(&json!({}))])), application("team-a", "notes", &json!({}))]);
-    inputs.providers.clear();
+        application("team-b", "older", &json!({"clientID": "t"})),
+        object("OidcUser", "identity", "older", &json!({})),
+        application("team-a", "notes", &json!({})),
+    ]);
+    let posing = inputs.applications.get_mut(&support::key("team-b", "older")).unwrap();
+    posing.spec.client_id = Some("team-a.notes".into());
+    inputs.users.values_mut().next().unwrap().spec.subject = "team-a.notes".into();
     let compiled = run(&inputs);
-    assert_eq!(reasons(notes(&compiled)), [Reason::ProviderNotFoundOrNotPermitted]);
-    assert!(compiled.catalogs.is_empty());
+    assert_eq!(reasons(verdict(&compiled, Kind::OidcApplication, "team-b", "older")), [Reason::ClientIDNotAllowed]);
+    assert_eq!(reasons(verdict(&compiled, Kind::OidcUser, "identity", "older")), [Reason::SubjectConflict]);
+    assert!(notes(&compiled).ready());
 }
 
 #[test]
-fn f54_a_secret_that_could_not_be_stored_is_refused() {
-    let data = json!([{"key": "k", "template": "${IssuerURL}"}]);
-    let notes_spec = json!({"clientAuthentication": {"clientSecret": {"target": {"data": data}}}});
-    let mut inputs = world(&[provider(&json!([policy(&json!({}))])), application("team-a", "notes", &notes_spec)]);
-    assert!(notes(&run(&inputs)).ready());
-    // More than the schema admits today, but possibly not yesterday.
-    let stored = inputs.applications.values_mut().next().unwrap();
-    let target = &mut stored.spec.client_authentication.client_secret.as_mut().unwrap().target;
-    target.data[0].template = Some("${IssuerURL}".repeat(3300));
+fn t_p43_user_names_are_compared_without_case() {
+    let mut inputs = world(&[
+        provider(&json!([])),
+        object("OidcUser", "identity", "alice", &json!({})),
+        object("OidcUser", "identity", "mallory", &json!({})),
+    ]);
+    inputs.users.get_mut(&support::key("identity", "mallory")).unwrap().spec.username = Some("ALICE".into());
     let compiled = run(&inputs);
-    assert_eq!(reasons(notes(&compiled)), [Reason::UnsupportedValue]);
-    assert_eq!(notes(&compiled).diagnostics[0].path, "spec.clientAuthentication.clientSecret.target.data");
+    assert_eq!(reasons(verdict(&compiled, Kind::OidcUser, "identity", "mallory")), [Reason::UsernameConflict]);
+    let realm = compiled.catalogs[&support::key("identity", "default")].realms().next().unwrap();
+    assert_eq!(realm.accounts.by_username("alice").unwrap().subject.as_str(), "oidcuser-identity-alice");
 }

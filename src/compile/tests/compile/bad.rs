@@ -1,14 +1,14 @@
 //! Each file of `tests/compile/bad` is refused, and its name says why. Those of `bad/edits` hold an object before and
 //! after an edit that is refused, though each of the two would be admitted by itself.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use api::Reason;
 use compile::{FieldError, FieldReason, Mode, ObjectRef, Synced, Verdict, admit, admit_update, compile};
 use serde_json::Value;
+
+use crate::support;
 
 /// What is said about the manifests of one file.
 enum Said {
@@ -18,10 +18,8 @@ enum Said {
 
 fn judge(text: &str) -> Said {
     let documents = support::documents(text);
-    let refused: Vec<(Value, Vec<FieldError>)> = documents
-        .iter()
-        .filter_map(|document| Some((document.clone(), admit(document.clone()).err()?)))
-        .collect();
+    let refused: Vec<(Value, Vec<FieldError>)> =
+        documents.iter().filter_map(|document| Some((document.clone(), admit(document.clone()).err()?))).collect();
     if refused.is_empty() {
         let inputs = support::world(Mode::Check, text);
         return Said::Verdicts(compile(&Synced::after_first_list(inputs)).verdicts);
@@ -47,9 +45,10 @@ fn field_lines(text: &mut String, document: &Value, errors: &[FieldError]) {
     let of = |pointer| document.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let object = format!("{} {}/{}", of("/kind"), of("/metadata/namespace"), of("/metadata/name"));
     for error in errors {
-        let reason = match &error.reason {
-            FieldReason::Rule { id } => format!("Rule ({id})"),
-            other => other.as_str().to_owned(),
+        let reason = if let FieldReason::Rule { id } = &error.reason {
+            format!("Rule ({id})")
+        } else {
+            error.reason.as_str().to_owned()
         };
         line(text, &object, &error.path, &reason, &error.message);
     }
@@ -62,7 +61,9 @@ fn every_bad_manifest_is_refused_with_a_hint() {
         let mut errors = String::new();
         match judge(&text) {
             Said::Fields(refused) => {
-                refused.iter().for_each(|(document, found)| field_lines(&mut errors, document, found));
+                for (document, found) in &refused {
+                    field_lines(&mut errors, document, found);
+                }
             }
             Said::Verdicts(verdicts) => {
                 for (object, verdict) in verdicts {
@@ -93,14 +94,17 @@ fn every_rule_refuses_a_bad_manifest() {
     let known: BTreeSet<String> = api::rules().into_iter().map(|rule| rule.id).collect();
     let mut fired = BTreeSet::new();
     let mut note = |errors: Vec<FieldError>| {
-        fired.extend(errors.into_iter().filter_map(|error| match error.reason {
-            FieldReason::Rule { id } => Some(id),
-            _ => None,
-        }));
+        for error in errors {
+            if let FieldReason::Rule { id } = error.reason {
+                fired.insert(id);
+            }
+        }
     };
     for text in support::files("bad").values() {
         if let Said::Fields(refused) = judge(text) {
-            refused.into_iter().for_each(|(_, errors)| note(errors));
+            for (_, errors) in refused {
+                note(errors);
+            }
         }
     }
     for text in support::files("bad/edits").values() {

@@ -1,5 +1,4 @@
 //! Manifests from YAML, and the world that they describe.
-#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,12 +15,12 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 /// A folder below `tests/compile` of the repository.
-pub fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/compile").join(name)
 }
 
 /// The YAML files of such a folder, by name.
-pub fn files(name: &str) -> BTreeMap<String, String> {
+pub(crate) fn files(name: &str) -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder(name)).unwrap();
     entries
         .map(|entry| entry.unwrap().path())
@@ -31,7 +30,7 @@ pub fn files(name: &str) -> BTreeMap<String, String> {
 }
 
 /// The documents of a YAML stream, each in namespace `default` unless it says otherwise.
-pub fn documents(text: &str) -> Vec<Value> {
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     let mut documents: Vec<Value> = serde_yaml::from_multiple(text).unwrap();
     for document in &mut documents {
         if document["kind"] != "Namespace" && document["metadata"]["namespace"].is_null() {
@@ -42,12 +41,12 @@ pub fn documents(text: &str) -> Vec<Value> {
 }
 
 /// Inputs without objects. The provider namespace is `identity`.
-pub fn empty(mode: Mode) -> Inputs {
+pub(crate) fn empty(mode: Mode) -> Inputs {
     Inputs::empty("identity", mode)
 }
 
 /// Adds an admitted object as if it were the `position`th that was ever created.
-pub fn add(inputs: &mut Inputs, document: &Value, position: usize) {
+pub(crate) fn add(inputs: &mut Inputs, document: &Value, position: usize) {
     let mut object = admit(document.clone()).unwrap_or_else(|errors| panic!("{errors:#?}\n{document:#}"));
     let kind = object.kind().to_owned();
     let Some(metadata) = object.metadata_mut() else { panic!("{document:#} is of no use") };
@@ -90,9 +89,9 @@ fn secret_input(secret: &KubeSecret) -> SecretInput {
             (None, Some(_)) => UserPassword::Pending,
             (None, None) => UserPassword::Missing,
         }),
-        CLIENT_SECRET_INPUT_TYPE => SecretInput::ClientSecretInput(
-            data.into_iter().map(|(key, bytes)| (key, Secret::new(bytes.0))).collect(),
-        ),
+        CLIENT_SECRET_INPUT_TYPE => {
+            SecretInput::ClientSecretInput(data.into_iter().map(|(key, bytes)| (key, Secret::new(bytes.0))).collect())
+        }
         other => SecretInput::WrongType(other.to_owned()),
     }
 }
@@ -105,7 +104,7 @@ fn signing_key(algorithm: Algorithm) -> SigningKey {
 }
 
 /// Key material with a fixed seed and an active key of each algorithm.
-pub fn material(algorithms: &[Algorithm]) -> ProviderMaterial {
+pub(crate) fn material(algorithms: &[Algorithm]) -> ProviderMaterial {
     let ring = algorithms.iter().map(|algorithm| RingKey {
         key: signing_key(*algorithm),
         state: KeyState::Active,
@@ -120,7 +119,7 @@ pub fn material(algorithms: &[Algorithm]) -> ProviderMaterial {
 }
 
 /// Material for every provider, with keys for the algorithms that it lists.
-pub fn equip(inputs: &mut Inputs) {
+pub(crate) fn equip(inputs: &mut Inputs) {
     for (key, provider) in &inputs.providers {
         let algorithms: Vec<Algorithm> =
             provider.spec.signing.algorithms.iter().map(|algorithm| algorithm.as_str().parse().unwrap()).collect();
@@ -129,7 +128,7 @@ pub fn equip(inputs: &mut Inputs) {
 }
 
 /// The world of a YAML stream, with material.
-pub fn world(mode: Mode, text: &str) -> Inputs {
+pub(crate) fn world(mode: Mode, text: &str) -> Inputs {
     let mut inputs = empty(mode);
     for (position, document) in documents(text).iter().enumerate() {
         add(&mut inputs, document, position);
@@ -141,11 +140,11 @@ pub fn world(mode: Mode, text: &str) -> Inputs {
 }
 
 /// An object's key.
-pub fn key(namespace: &str, name: &str) -> ObjectKey {
+pub(crate) fn key(namespace: &str, name: &str) -> ObjectKey {
     ObjectKey::new(namespace, name)
 }
 
 /// The reference of an object.
-pub fn object(kind: Kind, namespace: &str, name: &str) -> compile::ObjectRef {
+pub(crate) fn object(kind: Kind, namespace: &str, name: &str) -> compile::ObjectRef {
     compile::ObjectRef::new(kind, key(namespace, name))
 }
