@@ -504,3 +504,23 @@ fn t_p43_user_names_are_compared_without_case() {
     let realm = compiled.catalogs[&support::key("identity", "default")].realms().next().unwrap();
     assert_eq!(realm.accounts.by_username("alice").unwrap().subject.as_str(), "oidcuser-identity-alice");
 }
+
+#[test]
+fn t_p48_a_status_that_claims_what_belongs_to_another_is_not_read() {
+    let mut posing = application("team-a", "notes", &json!({}));
+    posing["status"] = json!({
+        "observedGeneration": 1, "clientID": "team-b.portal", "issuer": "https://evil.example", "policyName": "all",
+        "clientSecret": {"secretName": "theirs", "epoch": 9},
+        "conditions": [{
+            "type": "Ready", "status": "True", "reason": "Ready", "message": "", "observedGeneration": 1,
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }],
+    });
+    let uninvited = run(&world(&[provider(&json!([])), posing.clone()]));
+    assert_eq!(reasons(notes(&uninvited)), [Reason::ProviderNotFoundOrNotPermitted]);
+    assert!(clients(&uninvited).is_empty());
+    let invited = run(&world(&[provider(&json!([policy(&json!({}))])), posing]));
+    assert_eq!(clients(&invited).keys().map(ToString::to_string).collect::<Vec<_>>(), ["team-a.notes"]);
+    assert!(invited.credentials.contains_key(&support::key("team-a", "notes-oidc")));
+    assert!(!invited.credentials.contains_key(&support::key("team-a", "theirs")));
+}
