@@ -84,7 +84,12 @@ impl PasswordPool {
         Ok(Pending(slot))
     }
 
-    /// How many jobs wait.
+    /// How many jobs may wait.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Jobs that wait for a thread now; for a metric.
     pub fn depth(&self) -> usize {
         lock(&self.queue.state).jobs.len()
     }

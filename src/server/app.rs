@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::metrics::{Metrics, method_name, route_name};
 use crate::negotiate::Wants;
+use crate::places::Places;
 use crate::snapshot::CatalogHandle;
 use crate::throttle::Throttle;
 use crate::trouble::Trouble;
@@ -83,7 +84,9 @@ impl App {
     pub fn new(ports: Ports, catalogs: CatalogHandle, trusted_proxies: Vec<Cidr>) -> Self {
         let Ports { store, clock, entropy, passwords } = ports;
         let throttle = Throttle::new(THROTTLE_CAPACITY, entropy.bytes());
-        let shared = Arc::new(Shared { store, clock, entropy, passwords, throttle, metrics: Metrics::new() });
+        let places = Places::of_queue(passwords.capacity());
+        let shared = Shared { store, clock, entropy, passwords, throttle, places, metrics: Metrics::new() };
+        let shared = Arc::new(shared);
         let routes = Endpoint::ALL.iter().map(|endpoint| (*endpoint, routes::methods(*endpoint))).collect();
         Self(Arc::new(Inner { catalogs, trusted_proxies, routes, shared }))
     }
@@ -98,12 +101,14 @@ impl App {
         let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
         let address = client_address(peer, request.headers(), &self.0.trusted_proxies);
 
+        let mut secure = false;
         let (endpoint, mut response) = match self.0.catalogs.current() {
             None => (None, not_ready()),
             Some(snapshot) => match dispatch::site(&snapshot, request.uri(), request.headers()).cloned() {
                 None => (None, bare(StatusCode::MISDIRECTED_REQUEST)),
                 Some(site) => {
                     let endpoint = dispatch::endpoint(&site.realm.issuer, request.uri().path());
+                    secure = !site.realm.issuer.is_loopback_http();
                     let wants = Wants::of(request.headers());
                     let shared = Arc::clone(shared);
                     let parts = CallParts { shared, snapshot, site, id: id.clone(), now, address, wants };
@@ -117,6 +122,10 @@ impl App {
             headers.insert(REQUEST_ID, id);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if secure {
+            // RFC 6797 §7.1; ignored by browsers where it comes over plain http.
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        }
         let took = shared.clock.elapsed().saturating_sub(started);
         let code = response.status().as_u16();
         shared.metrics.request(endpoint, &method, code, took);

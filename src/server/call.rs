@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
 use crate::negotiate::Wants;
+use crate::places::Places;
 use crate::snapshot::{Site, Snapshot};
 use crate::throttle::Throttle;
 
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) passwords: Arc<PasswordPool>,
     pub(crate) throttle: Throttle,
+    pub(crate) places: Places,
     pub(crate) metrics: Metrics,
 }
 

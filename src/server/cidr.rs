@@ -73,6 +73,13 @@ impl fmt::Display for Cidr {
     }
 }
 
+/// The network that an address counts as: `/32`, or `/64` for IPv6, where one subscriber has them all. The first part
+/// tells the two kinds apart.
+pub(crate) fn network(address: IpAddr) -> (bool, u128) {
+    let address = address.to_canonical();
+    (address.is_ipv4(), masked(address, if address.is_ipv4() { 32 } else { 64 }))
+}
+
 /// The address with everything behind the first `prefix` bits cleared, as a number.
 pub(crate) fn masked(address: IpAddr, prefix: u32) -> u128 {
     let behind = width(address).saturating_sub(prefix);

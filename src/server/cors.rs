@@ -54,10 +54,22 @@ pub(crate) fn answer(client: Option<&Client>, request: &HeaderMap, headers: &mut
     vary(headers);
     let Some((origin, client)) = origin(request).zip(client) else { return };
     if client.is_public() && origins(client).any(|registered| registered == origin) {
-        allow(headers, origin);
-        headers
-            .insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("www-authenticate, x-request-id"));
+        expose(headers, origin);
     }
+}
+
+/// Lets the script read a refusal that names no client, such as that of an expired token, if it runs at an origin of any
+/// public client: the refusal tells it nothing but that it has to log in again.
+pub(crate) fn refusal(origins: &Origins, request: &HeaderMap, headers: &mut HeaderMap) {
+    vary(headers);
+    if let Some(origin) = origin(request).filter(|origin| origins.contain(origin)) {
+        expose(headers, origin);
+    }
+}
+
+fn expose(headers: &mut HeaderMap, origin: &str) {
+    allow(headers, origin);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("www-authenticate, x-request-id"));
 }
 
 /// Lets every script read the answer.

@@ -35,6 +35,7 @@ mod listen;
 mod metrics;
 mod negotiate;
 mod pages;
+mod places;
 mod refusal;
 mod reply;
 mod routes;

@@ -1,9 +1,11 @@
 //! OWASP ASVS §2.2.1: guessing passwords is slow, and nobody can lock out anybody else.
 //!
-//! Two counts, both in a table of constant size. Per user: the more failures lately, the longer every attempt on that
+//! Three counts, all in a table of constant size. Per user: the more failures lately, the longer every attempt on that
 //! user waits before the password is looked at, up to five seconds. Whoever knows the password still gets in: a stranger
-//! can slow a login down but never prevent it. Per user and address (`/32`, or `/64` for IPv6): a budget that refills
-//! with time; when it is spent, that address is told to wait, and only that address.
+//! elsewhere can slow a login down but never prevent it. Per user and network (`/32`, or `/64` for IPv6): a budget that
+//! refills with time; when it is spent, that network is told to wait, and only that network. Per network alone: a budget
+//! that an office at nine in the morning does not spend, as a success gives its attempt back, and that one password tried
+//! on everybody's name does. How many may wait for a password thread at once is the matter of `places`.
 //!
 //! An attempt is counted before the password is checked, so that a thousand at once count a thousand; a success gives the
 //! budget back. The wait comes before the check and does not depend on its outcome, so that its length tells nothing.
@@ -15,12 +17,16 @@ use std::time::Duration;
 use crypto::hash;
 use oidc::time::Time;
 
-use crate::cidr::masked;
+use crate::cidr::network;
 
 /// Attempts that one address has on one user before it must wait.
 const BUDGET: u32 = 10;
 /// Time in which one attempt of the budget comes back.
 const REFILL: Duration = Duration::from_secs(30);
+/// Failed attempts that one network has on all users together before it must wait.
+const NETWORK_BUDGET: u32 = 120;
+/// Time in which one attempt of that budget comes back.
+const NETWORK_REFILL: Duration = Duration::from_secs(1);
 /// Failures on a user that cost nothing: people mistype.
 const FREE_FAILURES: u32 = 3;
 /// A user's count stops soon after the wait has stopped growing: more would only take longer to forget.
@@ -59,9 +65,10 @@ pub(crate) struct Attempt {
     pub(crate) delay: Duration,
     user: u64,
     pair: u64,
+    network: u64,
 }
 
-/// This address has spent its budget on this user.
+/// This network has spent its budget, on this user or on all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exhausted {
     /// When it is worth trying again.
@@ -77,28 +84,39 @@ impl Throttle {
 
     /// Counts an attempt of this address on this user of this issuer.
     pub(crate) fn attempt(&self, issuer: &str, user: &str, from: IpAddr, now: Time) -> Result<Attempt, Exhausted> {
-        let user_key = self.key(issuer, user, None);
-        let pair_key = self.key(issuer, user, Some(from));
+        let user_key = self.key(issuer, Some(user), None);
+        let pair_key = self.key(issuer, Some(user), Some(from));
+        let network_key = self.key(issuer, None, Some(from));
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         // Counts from before the clock was set back would otherwise last until it has caught up.
-        for (key, most) in [(pair_key, REFILL * BUDGET), (user_key, FORGET * MAX_FAILURES)] {
+        let bounds = [
+            (pair_key, REFILL * BUDGET),
+            (user_key, FORGET * MAX_FAILURES),
+            (network_key, NETWORK_REFILL * NETWORK_BUDGET),
+        ];
+        for (key, most) in bounds {
             if let Some(slot) = find(&mut table, key) {
                 slot.empty_at = slot.empty_at.min(now.millis().saturating_add(millis(most)));
             }
         }
-        let spent = count(&table, pair_key, REFILL, now);
-        if spent >= BUDGET {
-            let over = i64::from(spent - BUDGET + 1).saturating_mul(millis(REFILL));
-            let leaked = remainder(&table, pair_key, REFILL, now);
-            let wait = u64::try_from(over.saturating_sub(leaked)).unwrap_or_default();
-            return Err(Exhausted { retry_after: Duration::from_millis(wait) });
+        let budgets = [(pair_key, BUDGET, REFILL), (network_key, NETWORK_BUDGET, NETWORK_REFILL)];
+        for (key, budget, refill) in budgets {
+            let spent = count(&table, key, refill, now);
+            if spent >= budget {
+                let over = i64::from(spent - budget + 1).saturating_mul(millis(refill));
+                let leaked = remainder(&table, key, refill, now);
+                let wait = u64::try_from(over.saturating_sub(leaked)).unwrap_or_default();
+                return Err(Exhausted { retry_after: Duration::from_millis(wait) });
+            }
         }
-        add(&mut table, pair_key, REFILL, now);
+        for (key, _, refill) in budgets {
+            add(&mut table, key, refill, now);
+        }
         let failures = count(&table, user_key, FORGET, now);
         if failures < MAX_FAILURES {
             add(&mut table, user_key, FORGET, now);
         }
-        Ok(Attempt { delay: delay(failures), user: user_key, pair: pair_key })
+        Ok(Attempt { delay: delay(failures), user: user_key, pair: pair_key, network: network_key })
     }
 
     /// The password was right: the address gets its budget back, and the attempt is taken from the user's count. What
@@ -108,33 +126,32 @@ impl Throttle {
         if let Some(slot) = find(&mut table, attempt.pair) {
             *slot = Slot::default();
         }
-        if let Some(slot) = find(&mut table, attempt.user) {
-            slot.empty_at = slot.empty_at.saturating_sub(millis(FORGET)).max(now.millis());
+        for (key, period) in [(attempt.user, FORGET), (attempt.network, NETWORK_REFILL)] {
+            take_back(&mut table, key, period, now);
         }
     }
 
     /// The attempt did not come to a check of the password: it does not count.
     pub(crate) fn withdraw(&self, attempt: Attempt, now: Time) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, period) in [(attempt.pair, REFILL), (attempt.user, FORGET)] {
-            if let Some(slot) = find(&mut table, key) {
-                slot.empty_at = slot.empty_at.saturating_sub(millis(period)).max(now.millis());
-            }
+        for (key, period) in [(attempt.pair, REFILL), (attempt.user, FORGET), (attempt.network, NETWORK_REFILL)] {
+            take_back(&mut table, key, period, now);
         }
     }
 
-    fn key(&self, issuer: &str, user: &str, from: Option<IpAddr>) -> u64 {
-        // As accounts fold what is typed, or each spelling would have a budget of its own.
-        let user = user.trim().to_lowercase();
-        let mut text = Vec::with_capacity(96);
+    fn key(&self, issuer: &str, user: Option<&str>, from: Option<IpAddr>) -> u64 {
+        let mut text = Vec::with_capacity(120);
         text.extend_from_slice(&self.salt);
-        for part in [hash::sha256(issuer.as_bytes()), hash::sha256(user.as_bytes())] {
-            text.extend_from_slice(&part);
+        text.extend_from_slice(&hash::sha256(issuer.as_bytes()));
+        if let Some(user) = user {
+            // As accounts fold what is typed, or each spelling would have a budget of its own.
+            text.push(1);
+            text.extend_from_slice(&hash::sha256(user.trim().to_lowercase().as_bytes()));
         }
         if let Some(from) = from {
-            let from = from.to_canonical();
-            text.push(if from.is_ipv4() { 4 } else { 6 });
-            text.extend_from_slice(&masked(from, if from.is_ipv4() { 32 } else { 64 }).to_be_bytes());
+            let (v4, network) = network(from);
+            text.push(if v4 { 4 } else { 6 });
+            text.extend_from_slice(&network.to_be_bytes());
         }
         let digest = hash::sha256(&text);
         // 0 marks a slot that was never used.
@@ -173,6 +190,13 @@ fn count(table: &Table, key: u64, period: Duration, now: Time) -> u32 {
 /// How long ago the count last fell, in milliseconds.
 fn remainder(table: &Table, key: u64, period: Duration, now: Time) -> i64 {
     (millis(period) - left(table, key, now) % millis(period)) % millis(period)
+}
+
+/// Takes one back.
+fn take_back(table: &mut Table, key: u64, period: Duration, now: Time) {
+    if let Some(slot) = find(table, key) {
+        slot.empty_at = slot.empty_at.saturating_sub(millis(period)).max(now.millis());
+    }
 }
 
 /// Adds one; where the set is full, the count that would be empty first gives way.

@@ -132,4 +132,13 @@ async fn pages_say_what_they_may_do() {
     assert_eq!(page.header("referrer-policy"), "same-origin");
     assert_eq!(page.header("cache-control"), "no-store");
     assert_eq!(page.header("x-content-type-options"), "nosniff");
+    assert_eq!(page.header("strict-transport-security"), "max-age=31536000");
+}
+
+#[tokio::test]
+async fn head_issues_no_code() {
+    let mut browser = Browser::new(Provider::with(skipping()));
+    browser.authorize(GOOD).await;
+    let head = browser.send(Method::HEAD, &format!("/auth?{}", encode(GOOD)), &[], "").await;
+    assert_eq!((head.status.as_u16(), head.header("allow"), head.header("location")), (405, "GET, POST", ""));
 }

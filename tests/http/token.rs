@@ -112,7 +112,7 @@ async fn t_p07_of_64_at_once_one_wins_in_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn t_p07_of_64_at_once_one_wins_in_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    race(Arc::new(store::sqlite::Sqlite::open(&folder.path().join("state.db")).unwrap())).await;
+    race(Arc::new(store::sqlite::Sqlite::open(folder.path().join("state.db")).unwrap())).await;
 }
 
 #[tokio::test]
@@ -201,6 +201,21 @@ async fn t_p50_scripts_of_public_clients_may_read_answers_and_no_others() {
     };
     assert_eq!(post("https://spa.example.com", "team-a.cli").await, "https://spa.example.com", "errors too");
     assert_eq!(post("https://spa.example.com", "team-a.notes").await, "", "another client's origin");
+    let expired = |origin: &'static str| {
+        let provider = provider.clone();
+        async move {
+            let headers = [("origin", origin), ("authorization", "Bearer junk")];
+            let answer = provider.send(Method::GET, "/me", &headers, "").await;
+            assert_eq!(answer.status, 401);
+            answer.header("access-control-allow-origin").to_owned()
+        }
+    };
+    assert_eq!(
+        expired("https://spa.example.com").await,
+        "https://spa.example.com",
+        "it learns that it must log in again"
+    );
+    assert_eq!(expired("https://evil.example").await, "");
 }
 
 #[tokio::test]

@@ -85,11 +85,13 @@ async fn verify(
         let proved = known.as_ref().unwrap_or_else(|| crypto::password::dummy()).verify(&password);
         proved && known.is_some()
     };
-    let Ok(pending) = call.shared.passwords.submit(job) else {
+    let busy = || {
         call.shared.throttle.withdraw(attempt, call.now);
         call.audit_login_failure(account, LoginOutcome::Busy);
-        return Err(Failed::Problem(LoginProblem::Busy));
+        Failed::Problem(LoginProblem::Busy)
     };
+    let _place = call.shared.places.take(call.address).ok_or_else(busy)?;
+    let pending = call.shared.passwords.submit(job).map_err(|_| busy())?;
     pending.await.map_err(|_| Failed::Trouble(Trouble::Defect))
 }
 

@@ -28,7 +28,10 @@ pub(super) async fn answer(call: Call, request: Request) -> Response {
         Err(Failed::Refused(refused)) => refusal::bearer(&call, &refused, client),
         Err(Failed::Trouble(trouble)) => trouble.respond_json(&call),
     };
-    cors::answer(client, &headers, response.headers_mut());
+    match client {
+        Some(client) => cors::answer(Some(client), &headers, response.headers_mut()),
+        None => cors::refusal(&call.site.origins, &headers, response.headers_mut()),
+    }
     no_store(response.headers_mut());
     response
 }

@@ -37,6 +37,25 @@ fn t_p35_an_address_has_a_budget_on_a_user() {
 }
 
 #[test]
+fn t_p35_one_password_on_every_name_is_slow_too() {
+    let throttle = throttle();
+    let tried = (0..1000).filter(|user| attempt(&throttle, &format!("user-{user}"), HERE, NOW).is_ok()).count();
+    assert_eq!(tried, 120);
+    let refused = attempt(&throttle, "another", HERE, NOW).unwrap_err();
+    assert_eq!(refused.retry_after, Duration::from_secs(1));
+    assert!(attempt(&throttle, "another", THERE, NOW).is_ok(), "others are not concerned");
+}
+
+#[test]
+fn an_office_that_logs_in_at_nine_does_not_wait() {
+    let throttle = throttle();
+    for user in 0..1000 {
+        let attempt = attempt(&throttle, &format!("user-{user}"), HERE, NOW).unwrap();
+        throttle.succeeded(attempt, NOW);
+    }
+}
+
+#[test]
 fn t_p35_a_stranger_slows_a_login_down_and_never_prevents_it() {
     let throttle = throttle();
     delays(&throttle, "alice", THERE, NOW, 10);
