@@ -1,5 +1,7 @@
 //! What the map in `src/README.md` states, checked.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -38,7 +38,7 @@ fn an_edit_is_served_soon() {
     let moved = format!("{}/moved", provider.callback());
     assert!(!served(&provider, &moved));
     edit(&provider, "application.yaml", &provider.callback(), &moved);
-    let (_, took) = provider.soon("the edit", || served(&provider, &moved).then_some(()));
+    let ((), took) = provider.soon("the edit", || served(&provider, &moved).then_some(()));
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(!served(&provider, &provider.callback()), "the old one is gone with it");
 }
@@ -73,7 +73,7 @@ fn t_p11_a_disabled_person_is_logged_out_within_seconds() {
     let redirected = |agent: &mut Agent| agent.get(&url).unwrap().status == 303;
     assert!(redirected(&mut agent), "the session is there");
     edit(&provider, "user.yaml", "spec:\n", "spec:\n  activation: Disabled\n");
-    let (_, took) = provider.soon("the end of the session", || (!redirected(&mut agent)).then_some(()));
+    let ((), took) = provider.soon("the end of the session", || (!redirected(&mut agent)).then_some(()));
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 

@@ -27,13 +27,12 @@ fn uids_of(value: &serde_json::Value) -> String {
     let mut found = Vec::new();
     let mut stack = vec![("", value)];
     while let Some((name, value)) = stack.pop() {
-        match value {
-            serde_json::Value::Object(members) => {
-                stack.extend(members.iter().map(|(name, value)| (name.as_str(), value)))
-            }
-            serde_json::Value::Array(items) => stack.extend(items.iter().map(|value| (name, value))),
-            serde_json::Value::String(text) if name == "uid" => found.push(text.clone()),
-            _ => {}
+        if let Some(members) = value.as_object() {
+            stack.extend(members.iter().map(|(name, value)| (name.as_str(), value)));
+        } else if let Some(items) = value.as_array() {
+            stack.extend(items.iter().map(|value| (name, value)));
+        } else if let Some(uid) = value.as_str().filter(|_| name == "uid") {
+            found.push(uid.to_owned());
         }
     }
     found.sort();

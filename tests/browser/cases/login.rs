@@ -47,7 +47,10 @@ async fn log_in_twice(alice: &Actor) -> Result<()> {
     alice.click("#login").await?;
     let (again, _) = alice.see_signed_in().await?;
     ensure!(again.get("sub") == claims.get("sub"), "the same person: {again:#}");
-    ensure!(again.get("sid").is_some() && again.get("sid") == claims.get("sid"), "no second login: {again:#} {claims:#}");
+    ensure!(
+        again.get("sid").is_some() && again.get("sid") == claims.get("sid"),
+        "no second login: {again:#} {claims:#}"
+    );
     Ok(())
 }
 
