@@ -2,7 +2,8 @@
 //!
 //! Reading order: `kind.rs`, then the kinds (`provider.rs`, `application.rs`, `resource.rs`,
 //! `user.rs`, `group.rs`), then what they share: `text.rs` (bounded strings), `wire.rs`
-//! (closed enumerations), `cel.rs` (pieces of rules), `reference.rs`, `status.rs`. `crds.rs`
+//! (closed enumerations), `cel.rs` (pieces of rules), `reference.rs`, `status.rs`. `record.rs`
+//! has the two kinds that only the controller writes. `crds.rs`
 //! generates what is installed, `rules.rs` lists the CEL rules, `cases/` tests each of them.
 //!
 //! The doc comment of a field is its text in `kubectl explain`. Decoding checks shapes only;
@@ -12,30 +13,36 @@
 mod algorithm;
 mod application;
 mod cel;
+mod client_record;
 mod crds;
 mod group;
 mod kind;
 mod object;
 mod provider;
+mod record;
 mod reference;
 mod resource;
 mod rules;
 mod status;
 mod text;
 mod user;
+mod user_record;
 mod wire;
 
 pub use algorithm::*;
 pub use application::*;
-pub use crds::{crd, crd_yaml, crds, crds_yaml, schema};
+pub use client_record::*;
+pub use crds::{crd, crd_yaml, crds, crds_yaml, record_crd, record_crd_yaml, schema};
 pub use group::*;
 pub use kind::{GROUP, Kind, VERSION};
 pub use object::ObjectKey;
 pub use provider::*;
+pub use record::{ObjectUid, RecordKind, RecordMac, RecordPayload, RecordSource};
 pub use reference::{LocalRef, ProviderRef, ResourceRef, SecretRef};
 pub use resource::*;
 pub use rules::{RuleInfo, rules};
 pub use status::{Condition, ConditionStatus, ConditionType, NEVER_OBSERVED, Reason};
 pub use text::*;
 pub use user::*;
+pub use user_record::*;
 pub use wire::UnknownValue;

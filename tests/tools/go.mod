@@ -1,4 +1,4 @@
-// The programs of the test control plane, pinned. `cargo xtask tools` builds them; nothing imports this module.
+// The programs of the test control plane, pinned. `cargo xtask test` builds them; nothing imports this module.
 module portcullis.dev/tests/tools
 
 go 1.26.0

@@ -4,6 +4,7 @@
 //! main.rs ─┬─ suite   every test, in order, timed        ─── steps, tools
 //!          ├─ lint    format, clippy, documentation      ─── steps
 //!          ├─ demo    provider and relying party, by hand ─┐
+//!          ├─ cluster a Kubernetes control plane, by hand ─┼─ control_plane ─── kubernetes, watchdog
 //!          └─ lists   closed lists against the tests       │
 //!                                                          ▼
 //! tests/browser ──────────────────────────────────────── stack ─── binaries, process, quickstart, http
@@ -14,9 +15,12 @@
 #![expect(clippy::print_stdout, reason = "these are command-line tools: their result is what they print")]
 
 pub mod binaries;
+pub mod cluster;
+pub mod control_plane;
 pub mod demo;
 pub mod html;
 pub mod http;
+pub mod kubernetes;
 pub mod lint;
 pub mod lists;
 pub mod paths;
@@ -28,3 +32,4 @@ pub mod steps;
 pub mod suite;
 pub mod tools;
 pub mod walk;
+pub mod watchdog;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{demo, lint, lists, suite};
+use xtask::{cluster, demo, lint, lists, suite};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "The project's own commands")]
@@ -20,6 +20,8 @@ enum Command {
     Lint,
     /// Run the provider from the quickstart manifests, and an application that logs in with it.
     Demo(demo::Args),
+    /// Run a Kubernetes control plane with the kinds installed, for people.
+    Cluster(cluster::Args),
     /// Compare the closed lists with the tests; all of them when none is named.
     Lists(lists::Args),
 }
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Command::Test(args) => suite::run(&args),
         Command::Lint => lint::run(),
         Command::Demo(args) => demo::run(&args),
+        Command::Cluster(args) => cluster::run(args),
         Command::Lists(args) => lists::run(&args),
     };
     match outcome {

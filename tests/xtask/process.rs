@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// How long a process may take to end once asked.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,6 +66,30 @@ impl Process {
         self.signal(Signal::KILL);
     }
 
+    /// The ID of its process group.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Stops it and its group until [`Self::resume`]; it does not notice. On return its last thread
+    /// stands still.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP);
+        let asked = Instant::now();
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        // The kernel reports the stop of a process when all of its threads have stopped.
+        while waitid(WaitId::Pid(Pid::from_child(&self.child)), stopped).context("wait for a stop")?.is_none() {
+            ensure!(asked.elapsed() < PATIENCE, "{} does not stop", self.name);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
     fn signal(&self, signal: Signal) {
         let group = Pid::from_child(&self.child);
         // A group that is gone already needs no ending.
@@ -81,6 +105,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
             self.signal(Signal::TERM);
+            // A paused one would not hear it.
+            self.signal(Signal::CONT);
             let asked = Instant::now();
             while asked.elapsed() < PATIENCE && matches!(self.child.try_wait(), Ok(None)) {
                 std::thread::sleep(Duration::from_millis(10));
@@ -140,6 +166,24 @@ mod tests {
             std::thread::sleep(Duration::from_millis(10));
         }
         assert_eq!(process.logged(), "up\n");
+    }
+
+    #[test]
+    fn a_paused_process_does_nothing_until_it_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::File(folder.path().join("log"));
+        let process = Process::start("busy", shell("while :; do echo x; done"), log).unwrap();
+        let grows = || {
+            let before = process.logged().len();
+            std::thread::sleep(Duration::from_millis(50));
+            process.logged().len() > before
+        };
+        process.pause().unwrap();
+        assert!(!grows());
+        process.resume();
+        while !grows() {}
+        process.pause().unwrap();
+        assert!(!grows());
     }
 
     #[test]

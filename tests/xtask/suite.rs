@@ -7,10 +7,13 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::steps::{Steps, Tests, count_tests};
-use crate::{binaries, paths, tools};
+use crate::{binaries, kubernetes, paths, tools};
 
 /// The member, and its only test target, that needs a browser.
 const BROWSER: &str = "browser";
+
+/// The member, and its only test target, that needs a Kubernetes control plane.
+const CLUSTER: &str = "cluster";
 
 /// Flags of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
@@ -18,6 +21,9 @@ pub struct Args {
     /// Leave the browser out: nothing is installed, and its tests are not run.
     #[arg(long)]
     no_browser: bool,
+    /// Leave the Kubernetes control plane out: it is not built, and its tests are not run.
+    #[arg(long)]
+    no_cluster: bool,
 }
 
 /// Runs everything in order; the first failure ends it.
@@ -28,6 +34,9 @@ pub fn run(args: &Args) -> Result<()> {
     if !args.no_browser {
         steps.run("install", tools::install)?;
     }
+    if !args.no_cluster {
+        steps.run("control plane", kubernetes::install)?;
+    }
     steps.run("build", || binaries::build().map(|_| String::new()))?;
     steps.run("test", || {
         let mut run = test(["--lib", "--bins"].into_iter().chain(flags(&integration)))?;
@@ -36,9 +45,14 @@ pub fn run(args: &Args) -> Result<()> {
         tests += run;
         Ok(run.to_string())
     })?;
-    if !args.no_browser {
-        steps.run("test in the browser", || {
-            let run = test(["--test", BROWSER])?;
+    for (left_out, name, target) in
+        [(args.no_cluster, "test on a cluster", CLUSTER), (args.no_browser, "test in the browser", BROWSER)]
+    {
+        if left_out {
+            continue;
+        }
+        steps.run(name, || {
+            let run = test(["--test", target])?;
             ensure!(run.passed > 0, "not one test was run");
             tests += run;
             Ok(run.to_string())
@@ -59,13 +73,13 @@ fn flags(targets: &[String]) -> impl Iterator<Item = &str> {
     targets.iter().flat_map(|target| ["--test", target.as_str()])
 }
 
-/// The names of the workspace's integration tests, the browser's left out.
+/// The names of the workspace's integration tests, those that are run apart left out.
 fn integration_tests(metadata: &Value) -> Result<Vec<String>> {
     let packages = metadata.get("packages").and_then(Value::as_array).context("`cargo metadata` names no packages")?;
     let targets = packages.iter().filter_map(|package| package.get("targets")?.as_array()).flatten();
     let tests = targets.filter(|target| target.pointer("/kind/0").and_then(Value::as_str) == Some("test"));
     let names = tests.filter_map(|target| target.get("name")?.as_str());
-    Ok(names.filter(|name| *name != BROWSER).map(str::to_owned).collect())
+    Ok(names.filter(|name| ![BROWSER, CLUSTER].contains(name)).map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -73,10 +87,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_integration_test_is_named_but_the_browsers() {
+    fn every_integration_test_is_named_but_those_that_are_run_apart() {
         let metadata = serde_json::json!({ "packages": [
             { "targets": [{ "name": "portcullis", "kind": ["bin"] }, { "name": "http", "kind": ["test"] }] },
             { "targets": [{ "name": "browser", "kind": ["lib"] }, { "name": "browser", "kind": ["test"] }] },
+            { "targets": [{ "name": "cluster", "kind": ["test"] }] },
             { "targets": [{ "name": "store", "kind": ["test"] }, { "name": "speed", "kind": ["bench"] }] },
         ]});
         assert_eq!(integration_tests(&metadata).unwrap(), ["http", "store"]);
@@ -84,11 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn the_workspace_has_the_browser_test_that_is_run_apart() {
+    fn the_workspace_has_the_tests_that_are_run_apart() {
         let metadata = paths::metadata().unwrap();
         let packages = metadata.get("packages").and_then(Value::as_array).unwrap();
-        let browser = packages.iter().find(|package| package["name"] == BROWSER).unwrap();
-        let tests = browser["targets"].as_array().unwrap().iter().filter(|target| target["kind"][0] == "test");
-        assert_eq!(tests.map(|target| target["name"].as_str().unwrap()).collect::<Vec<_>>(), [BROWSER]);
+        for member in [BROWSER, CLUSTER] {
+            let package = packages.iter().find(|package| package["name"] == member).unwrap();
+            let tests = package["targets"].as_array().unwrap().iter().filter(|target| target["kind"][0] == "test");
+            assert_eq!(tests.map(|target| target["name"].as_str().unwrap()).collect::<Vec<_>>(), [member]);
+        }
     }
 }
