@@ -30,6 +30,12 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]
     nearest
 }
 
+/// Whether somebody who is no trusted proxy says on whose behalf they call. Most often that is a proxy of ours that
+/// nobody told us of, and everybody behind it counts as one.
+pub(crate) fn is_disbelieved(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) -> bool {
+    headers.contains_key(FORWARDED_FOR) && !trusted.iter().any(|range| range.contains(peer))
+}
+
 /// An address, which some proxies write with a port.
 fn read(entry: &str) -> Option<IpAddr> {
     let bracketed = || entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
@@ -79,6 +85,20 @@ mod tests {
             check("10.0.0.1", &[garbage], "10.0.0.1");
         }
         check("10.0.0.1", &["203.0.113.9, garbage, 10.0.0.2"], "10.0.0.2");
+    }
+
+    #[test]
+    fn who_forwards_without_being_trusted_is_noticed() {
+        let check = |peer: &str, forwarded: bool, expect: bool| {
+            let line = (FORWARDED_FOR.parse().unwrap(), http::HeaderValue::from_static("203.0.113.9"));
+            let headers = forwarded.then_some(line).into_iter().collect();
+            let trusted = ["10.0.0.0/8".parse().unwrap()];
+            assert_eq!(is_disbelieved(peer.parse().unwrap(), &headers, &trusted), expect, "{peer} {forwarded}");
+        };
+        check("192.168.0.1", true, true);
+        check("192.168.0.1", false, false);
+        check("10.0.0.1", true, false);
+        check("::ffff:10.0.0.1", true, false);
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,19 +16,22 @@ use axum::response::Response;
 use axum::routing::MethodRouter;
 use crypto::PasswordPool;
 use futures::FutureExt as _;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use oidc::discovery::Endpoint;
+use oidc::time::Time;
 use store::Store;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{Service, ServiceExt as _};
 
-use crate::address::client_address;
+use crate::address::{client_address, is_disbelieved};
 use crate::call::{Call, CallParts, Shared};
 use crate::cidr::Cidr;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::headers::strict_transport;
 use crate::metrics::{Metrics, method_name, route_name};
 use crate::negotiate::Wants;
-use crate::places::Places;
+use crate::places::{Place, Places};
 use crate::snapshot::CatalogHandle;
 use crate::throttle::Throttle;
 use crate::trouble::Trouble;
@@ -39,6 +42,10 @@ const MAX_TARGET: usize = 48 * 1024;
 
 /// The time in which a request must have been answered: a login that waits its turn, with room to spare.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Requests at work at the most, slow bodies and logins that wait included: each may hold as much as its head and its body
+/// may be long, and HTTP/2 brings many on one connection.
+const MAX_REQUESTS: usize = 4096;
 
 /// Counts that the throttle keeps: about four megabytes of them.
 const THROTTLE_CAPACITY: usize = 256 * 1024;
@@ -75,6 +82,12 @@ pub struct App(Arc<Inner>);
 struct Inner {
     catalogs: CatalogHandle,
     trusted_proxies: Vec<Cidr>,
+    /// Said once: a proxy that we were not told of sends the header with every request.
+    disbelieved: Once,
+    /// Room for requests at work.
+    requests: Arc<Semaphore>,
+    /// The same for each network, so that none takes all of it.
+    networks: Arc<Places>,
     routes: Vec<(Endpoint, MethodRouter)>,
     shared: Arc<Shared>,
 }
@@ -84,11 +97,19 @@ impl App {
     pub fn new(ports: Ports, catalogs: CatalogHandle, trusted_proxies: Vec<Cidr>) -> Self {
         let Ports { store, clock, entropy, passwords } = ports;
         let throttle = Throttle::new(THROTTLE_CAPACITY, entropy.bytes());
-        let places = Places::of_queue(passwords.capacity());
+        // An eighth of the queue for each network.
+        let places = Places::new((passwords.capacity() / 8).max(2));
         let shared = Shared { store, clock, entropy, passwords, throttle, places, metrics: Metrics::new() };
-        let shared = Arc::new(shared);
-        let routes = Endpoint::ALL.iter().map(|endpoint| (*endpoint, routes::methods(*endpoint))).collect();
-        Self(Arc::new(Inner { catalogs, trusted_proxies, routes, shared }))
+        let inner = Inner {
+            catalogs,
+            trusted_proxies,
+            disbelieved: Once::new(),
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            networks: Places::new(MAX_REQUESTS / 8),
+            routes: Endpoint::ALL.iter().map(|endpoint| (*endpoint, routes::methods(*endpoint))).collect(),
+            shared: Arc::new(shared),
+        };
+        Self(Arc::new(inner))
     }
 
     /// Answers one request. The address of the peer is taken from the extension [`Peer`].
@@ -100,21 +121,13 @@ impl App {
         let method = request.method().clone();
         let peer = request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
         let address = client_address(peer, request.headers(), &self.0.trusted_proxies);
+        if is_disbelieved(peer, request.headers(), &self.0.trusted_proxies) {
+            self.0.disbelieved.call_once(|| warn_of_proxy(peer));
+        }
 
-        let mut secure = false;
-        let (endpoint, mut response) = match self.0.catalogs.current() {
-            None => (None, not_ready()),
-            Some(snapshot) => match dispatch::site(&snapshot, request.uri(), request.headers()).cloned() {
-                None => (None, bare(StatusCode::MISDIRECTED_REQUEST)),
-                Some(site) => {
-                    let endpoint = dispatch::endpoint(&site.realm.issuer, request.uri().path());
-                    secure = !site.realm.issuer.is_loopback_http();
-                    let wants = Wants::of(request.headers());
-                    let shared = Arc::clone(shared);
-                    let parts = CallParts { shared, snapshot, site, id: id.clone(), now, address, wants };
-                    (endpoint, self.answer(endpoint, Call::new(parts), request).await)
-                }
-            },
+        let (endpoint, mut response) = match self.admit(address) {
+            Some(_at_work) => self.serve(request, &id, now, address).await,
+            None => (None, come_back()),
         };
 
         let headers = response.headers_mut();
@@ -122,9 +135,9 @@ impl App {
             headers.insert(REQUEST_ID, id);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if secure {
-            // RFC 6797 §7.1; ignored by browsers where it comes over plain http.
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        if method == Method::HEAD {
+            // HTTP/2 would send the body of an error all the same (RFC 9110 §9.3.2).
+            *response.body_mut() = Body::empty();
         }
         let took = shared.clock.elapsed().saturating_sub(started);
         let code = response.status().as_u16();
@@ -153,10 +166,35 @@ impl App {
         &self.0.shared
     }
 
+    /// Room for one more request, if there is any, and any for this network.
+    fn admit(&self, address: IpAddr) -> Option<(Place, OwnedSemaphorePermit)> {
+        let place = self.0.networks.take(address)?;
+        Some((place, Arc::clone(&self.0.requests).try_acquire_owned().ok()?))
+    }
+
+    /// Finds out what is called, and calls it.
+    async fn serve(&self, request: Request, id: &str, now: Time, address: IpAddr) -> (Option<Endpoint>, Response) {
+        let Some(snapshot) = self.0.catalogs.current() else { return (None, come_back()) };
+        let Some(site) = dispatch::site(&snapshot, request.uri(), request.headers()).cloned() else {
+            return (None, bare(StatusCode::MISDIRECTED_REQUEST));
+        };
+        let endpoint = dispatch::endpoint(&site.realm.issuer, request.uri().path());
+        let wants = Wants::of(request.headers());
+        let shared = Arc::clone(&self.0.shared);
+        let call = Call::new(CallParts { shared, snapshot, site, id: id.to_owned(), now, address, wants });
+        let mut response = self.answer(endpoint, call.clone(), request).await;
+        strict_transport(&call.site.realm.issuer, response.headers_mut());
+        (endpoint, response)
+    }
+
     async fn answer(&self, endpoint: Option<Endpoint>, call: Call, mut request: Request) -> Response {
-        let Some((_, methods)) = self.0.routes.iter().find(|(known, _)| Some(*known) == endpoint) else {
+        let Some((endpoint, methods)) = self.0.routes.iter().find(|(known, _)| Some(*known) == endpoint) else {
             return Trouble::NotFound.respond(&call);
         };
+        let allowed = routes::allowed(*endpoint);
+        if !allowed.split(", ").any(|method| method == request.method().as_str()) {
+            return Trouble::Method(HeaderValue::from_static(allowed)).respond(&call);
+        }
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
         if target > MAX_TARGET {
             return Trouble::TooLarge.respond(&call);
@@ -165,18 +203,12 @@ impl App {
         // A panic costs this one request: what it had in hand is dropped, and all that is shared is either immutable or
         // changed by single assignments.
         let handled = AssertUnwindSafe(methods.clone().oneshot(request)).catch_unwind();
-        let response = match tokio::time::timeout(DEADLINE, handled).await {
+        match tokio::time::timeout(DEADLINE, handled).await {
             Ok(Ok(Ok(response))) => response,
-            Ok(Err(_panic)) => return Trouble::Defect.respond(&call),
-            Err(_elapsed) => return Trouble::Overdue.respond(&call),
+            Ok(Err(_panic)) => Trouble::Defect.respond(&call),
+            Err(_elapsed) => Trouble::Overdue.respond(&call),
             Ok(Ok(Err(impossible))) => match impossible {},
-        };
-        // The table of routes answers an unknown method by itself, without a body and with `Allow`.
-        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            let allow = response.headers().get(header::ALLOW).cloned();
-            return Trouble::Method(allow.unwrap_or_else(|| HeaderValue::from_static(""))).respond(&call);
         }
-        response
     }
 }
 
@@ -201,8 +233,17 @@ impl Service<Request> for App {
     }
 }
 
-/// Before the first catalog nobody knows which hosts are served, so that nothing can be said to anybody.
-fn not_ready() -> Response {
+fn warn_of_proxy(peer: IpAddr) {
+    let peer = peer.to_canonical();
+    tracing::warn!(
+        client.address = %peer,
+        "X-Forwarded-For is ignored where it comes from {peer}, which is no trusted proxy: all requests from there count \
+         as one client's. If it is a proxy of yours, name it, or its range, with `--trusted-proxy {peer}`"
+    );
+}
+
+/// Nothing can be said: before the first catalog nobody knows which hosts are served, and without room nobody looks.
+fn come_back() -> Response {
     let mut response = bare(StatusCode::SERVICE_UNAVAILABLE);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     response

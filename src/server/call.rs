@@ -29,7 +29,8 @@ pub(crate) struct Shared {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) passwords: Arc<PasswordPool>,
     pub(crate) throttle: Throttle,
-    pub(crate) places: Places,
+    /// Places in the queue before the password threads.
+    pub(crate) places: Arc<Places>,
     pub(crate) metrics: Metrics,
 }
 

@@ -1,8 +1,9 @@
 //! Fetch standard §3.2 (CORS): which pages' scripts may read an answer.
 //!
 //! Discovery and JWKS are for everybody. The token and userinfo endpoints answer a script when its origin is one that a
-//! public client is registered at: a preflight when that holds for any public client of the issuer (it names none), an
-//! answer when it holds for the very client that asks. Never with credentials, never for the origin `null`.
+//! public client is registered at: a preflight when that holds for any public client of the issuer (it names none), so
+//! too a refusal at userinfo whose token names none, an answer when it holds for the very client that asks. Never with
+//! credentials, never for the origin `null`.
 
 use std::collections::HashSet;
 
@@ -172,5 +173,24 @@ mod tests {
         check(Some("app"), "null", None);
         check(Some("server"), "https://server.example", None);
         check(None, "https://spa.example", None);
+    }
+
+    #[test]
+    fn t_p50_a_refusal_that_names_no_client_is_for_public_clients() {
+        let origins = Origins::of(&testing::realm_of(testing::ISSUER, clients(), Vec::new()));
+        for (origin, expect) in [
+            ("https://spa.example", true),
+            ("https://other.example", true),
+            ("https://server.example", false),
+            ("https://evil.example", false),
+            ("null", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            refusal(&origins, &request(&[origin]), &mut headers);
+            assert_eq!(allowed(&headers), expect.then_some(origin));
+        }
+        let mut headers = HeaderMap::new();
+        refusal(&origins, &HeaderMap::new(), &mut headers);
+        assert_eq!(allowed(&headers), None);
     }
 }

@@ -1,6 +1,7 @@
-//! CSP 3, RFC 9110, Referrer Policy: the headers that every page and every answer with a secret carries.
+//! CSP 3, RFC 6797, RFC 9110, Referrer Policy: the headers that every page and every answer with a secret carries.
 
 use http::{HeaderMap, HeaderValue, header};
+use oidc::uri::{Issuer, is_loopback_host};
 
 /// What a page needs beyond what every page may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,16 @@ pub(crate) fn page(policy: PagePolicy<'_>) -> HeaderMap {
 pub(crate) fn no_store(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+}
+
+/// RFC 6797 §7.1: browsers come back by https alone for a year. Subdomains belong to others. `localhost` is every
+/// developer's, and a browser applies this to all of its ports.
+pub(crate) fn strict_transport(issuer: &Issuer, headers: &mut HeaderMap) {
+    let host = issuer.host();
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    if !issuer.is_loopback_http() && !is_loopback_host(name.map_or(host, |(name, _)| name)) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
 }
 
 fn content_security_policy(policy: PagePolicy<'_>) -> String {
@@ -109,6 +120,23 @@ mod tests {
         assert_eq!(headers.get(header::CACHE_CONTROL).unwrap(), "no-store");
         assert_eq!(headers.get(header::REFERRER_POLICY).unwrap(), "same-origin");
         assert_eq!(headers.get(header::CONTENT_TYPE).unwrap(), "text/html; charset=utf-8");
+    }
+
+    #[test]
+    fn https_issuers_bind_browsers_to_https() {
+        let check = |issuer: &str, expect: bool| {
+            let mut headers = HeaderMap::new();
+            strict_transport(&Issuer::parse(issuer).unwrap(), &mut headers);
+            let found = headers.get(header::STRICT_TRANSPORT_SECURITY);
+            assert_eq!(found.is_some_and(|value| value == "max-age=31536000"), expect, "{issuer}");
+        };
+        check("https://id.example.com/oidc", true);
+        check("https://id.example.com:8443", true);
+        check("https://[2001:db8::1]:8443", true);
+        check("http://localhost:8080/oidc", false);
+        check("http://127.0.0.1:8080", false);
+        check("https://localhost:8443/oidc", false);
+        check("https://localhost", false);
     }
 
     proptest! {

@@ -1,14 +1,14 @@
-//! RFC 9112, RFC 9113: the accept loop. How many connections there may be, for how long each may keep one without using
-//! it, and how all of them end.
+//! RFC 9112, RFC 9113: the accept loop. How many connections there may be, and from one network, for how long each may
+//! keep one without using it, and how all of them end.
 
 mod watch;
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -26,6 +26,8 @@ use tower::Service;
 
 use self::watch::{Activity, Watched};
 use crate::app::Peer;
+use crate::cidr::Cidr;
+use crate::places::{Place, Places};
 
 /// Octets of an HTTP/1 head at the most: the largest request target beside its headers.
 const MAX_HEAD: usize = 96 * 1024;
@@ -40,14 +42,21 @@ const MAX_STREAMS: u32 = 128;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long an idle HTTP/2 peer may take to answer that it has heard that the connection ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// The pause after the system had no socket for us, most often for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bounds of one listener.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     /// Connections at once; whoever comes next waits in the system's queue.
     pub(crate) connections: usize,
+    /// Those of one network, `/32` or `/64`; whoever comes next is hung up on, so that it keeps nobody else waiting.
+    pub(crate) per_network: usize,
+    /// Proxies, through which everybody may come: to them only the first bound applies.
+    pub(crate) proxies: Vec<Cidr>,
     /// How long requests may take to finish once the server stops.
     pub(crate) drain: Duration,
 }
@@ -59,11 +68,13 @@ where
     S::Future: Send,
 {
     let permits = Arc::new(Semaphore::new(bounds.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let networks = Networks { places: Places::new(bounds.per_network), proxies: bounds.proxies, told: Once::new() };
     let (connections, kill) = (TaskTracker::new(), CancellationToken::new());
     let builder = Arc::new(builder());
     while let Some((stream, peer, permit)) = next(&listener, &permits, &shutdown).await {
-        let connection =
-            Connection { builder: Arc::clone(&builder), peer, permit, shutdown: shutdown.clone(), kill: kill.clone() };
+        let Ok(place) = networks.take(peer.ip()) else { continue };
+        let (builder, shutdown, kill) = (Arc::clone(&builder), shutdown.clone(), kill.clone());
+        let connection = Connection { builder, peer, room: (permit, place), shutdown, kill };
         connections.spawn(connection.serve(stream, service.clone()));
     }
     drop(listener);
@@ -73,6 +84,40 @@ where
         kill.cancel();
         connections.wait().await;
     }
+}
+
+/// Who may have one more connection.
+struct Networks {
+    places: Arc<Places>,
+    proxies: Vec<Cidr>,
+    /// Said once: whoever takes too many comes back at once.
+    told: Once,
+}
+
+/// This network has as many connections as one may have.
+struct Crowded;
+
+impl Networks {
+    /// A place for one more, or none where none is needed.
+    fn take(&self, peer: IpAddr) -> Result<Option<Place>, Crowded> {
+        if self.proxies.iter().any(|range| range.contains(peer)) {
+            return Ok(None);
+        }
+        let place = self.places.take(peer);
+        if place.is_none() {
+            self.told.call_once(|| warn_of_crowd(peer));
+        }
+        place.map(Some).ok_or(Crowded)
+    }
+}
+
+fn warn_of_crowd(peer: IpAddr) {
+    let peer = peer.to_canonical();
+    tracing::warn!(
+        client.address = %peer,
+        "{peer} has as many connections as one network may have, and gets no more. If it is a proxy of yours, name it, \
+         or its range, with `--trusted-proxy {peer}`"
+    );
 }
 
 fn builder() -> Builder<TokioExecutor> {
@@ -126,7 +171,7 @@ struct Connection {
     builder: Arc<Builder<TokioExecutor>>,
     peer: SocketAddr,
     /// Given back when the connection ends.
-    permit: OwnedSemaphorePermit,
+    room: (OwnedSemaphorePermit, Option<Place>),
     shutdown: CancellationToken,
     kill: CancellationToken,
 }
@@ -137,7 +182,7 @@ impl Connection {
         S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
-        let Self { builder, peer, permit, shutdown, kill } = self;
+        let Self { builder, peer, room, shutdown, kill } = self;
         // Answers are small and sent at once; where this fails they are only slower.
         drop(stream.set_nodelay(true));
         let activity = Activity::new();
@@ -157,7 +202,7 @@ impl Connection {
         };
         let io = Watched::new(TokioIo::new(stream), Arc::clone(&activity));
         let mut connection = pin!(builder.serve_connection(io, service));
-        let mut stopping = false;
+        let (mut stopping, mut leaving) = (false, false);
         loop {
             tokio::select! {
                 ended = connection.as_mut() => {
@@ -171,10 +216,18 @@ impl Connection {
                     stopping = true;
                     connection.as_mut().graceful_shutdown();
                 }
-                () = activity.expired() => break,
+                () = activity.expired(), if !leaving => {
+                    if stopping || !activity.is_http2() {
+                        break;
+                    }
+                    // A request may be on its way: GOAWAY tells the client to send it again elsewhere (RFC 9113 §6.8).
+                    leaving = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = async { tokio::time::sleep(FAREWELL).await; activity.expired().await }, if leaving => break,
             }
         }
-        drop(permit);
+        drop(room);
     }
 }
 

@@ -1,13 +1,13 @@
-//! Who may wait for a password thread: no network may take all places of the queue, or one machine with nothing but a
-//! page of ours could keep everybody from logging in.
+//! What no network may take all of, or one machine could keep everybody else out: places in the queue for the password
+//! threads, connections, requests at work.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cidr::network;
 
-/// The places of the queue, counted by network: `/32`, or `/64` for IPv6. Only networks that wait are remembered.
+/// Places, counted by network: `/32`, or `/64` for IPv6. Only networks that wait are remembered.
 #[derive(Debug)]
 pub(crate) struct Places {
     /// Places that one network may take.
@@ -18,19 +18,19 @@ pub(crate) struct Places {
 /// A place that is taken; dropping it gives it back, also where the request was given up.
 #[derive(Debug)]
 #[must_use = "the place is given back when this is dropped"]
-pub(crate) struct Place<'p> {
-    places: &'p Places,
+pub(crate) struct Place {
+    places: Arc<Places>,
     network: (bool, u128),
 }
 
 impl Places {
-    /// Places for a queue of this length: an eighth of it for each network, and two at the least.
-    pub(crate) fn of_queue(length: usize) -> Self {
-        Self { most: (length / 8).max(2), taken: Mutex::new(HashMap::new()) }
+    /// This many for each network.
+    pub(crate) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, taken: Mutex::new(HashMap::new()) })
     }
 
     /// Takes a place, if this network has one left.
-    pub(crate) fn take(&self, from: IpAddr) -> Option<Place<'_>> {
+    pub(crate) fn take(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
         let network = network(from);
         let mut taken = self.lock();
         let count = taken.entry(network).or_default();
@@ -38,7 +38,7 @@ impl Places {
             return None;
         }
         *count += 1;
-        Some(Place { places: self, network })
+        Some(Place { places: Arc::clone(self), network })
     }
 
     /// Counts are single numbers: a panic elsewhere leaves none half-changed.
@@ -47,7 +47,7 @@ impl Places {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.lock();
         if let Some(count) = taken.get_mut(&self.network) {
@@ -68,8 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn t_p34_one_network_cannot_fill_the_queue() {
-        let places = Places::of_queue(32);
+    fn one_network_cannot_take_all_places() {
+        let places = Places::new(4);
         let held: Vec<_> = (0..4).map(|_| places.take(address("192.0.2.1")).unwrap()).collect();
         assert!(places.take(address("192.0.2.1")).is_none());
         assert!(places.take(address("::ffff:192.0.2.1")).is_none(), "the same machine, written otherwise");
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_counts_as_one() {
-        let places = Places::of_queue(0);
+        let places = Places::new(2);
         let _one = places.take(address("2001:db8::1")).unwrap();
         let _two = places.take(address("2001:db8::ffff:2")).unwrap();
         assert!(places.take(address("2001:db8::3")).is_none());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::{io, thread};
 
 use crypto::PasswordPool;
+use rustix::process::{Resource, getrlimit};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +36,7 @@ pub struct Options {
     pub password_threads: usize,
     /// Passwords that may wait for a thread; whoever comes next is answered 429.
     pub password_queue: usize,
-    /// Connections at once.
+    /// Connections at once; fewer where the system gives the process fewer files. One network gets an eighth of them.
     pub max_connections: usize,
     /// How long requests may take to finish once the server stops.
     pub drain: Duration,
@@ -153,18 +154,44 @@ impl Server {
             entropy: Arc::new(SystemEntropy),
             passwords: Arc::new(passwords),
         };
-        let app = App::new(ports, catalogs, trusted_proxies);
+        let app = App::new(ports, catalogs, trusted_proxies.clone());
+        let connections = connections(max_connections, getrlimit(Resource::Nofile).current);
+        let bounds = Bounds { connections, per_network: (connections / 8).max(1), proxies: trusted_proxies, drain };
         // The internal port outlives the public one, so that what happens during the end can still be seen.
         let drained = CancellationToken::new();
         let public = async {
-            listen::accept(public, app.clone(), Bounds { connections: max_connections, drain }, shutdown.clone()).await;
+            listen::accept(public, app.clone(), bounds, shutdown.clone()).await;
             drained.cancel();
         };
-        let bounds = Bounds { connections: INTERNAL_CONNECTIONS, drain: Duration::from_secs(1) };
+        let bounds = Bounds {
+            connections: INTERNAL_CONNECTIONS,
+            per_network: INTERNAL_CONNECTIONS,
+            proxies: Vec::new(),
+            drain: Duration::from_secs(1),
+        };
         let internal = listen::accept(internal, internal::router(app.clone()), bounds, drained.clone());
         tokio::join!(public, internal, housekeeping::run(&*store, &*clock, &shutdown));
         Ok(())
     }
+}
+
+/// How many connections are taken: half of the files that the process may have open at the most, so that with all of
+/// them in use the store still gets its own, and no accepted connection is refused for want of one.
+fn connections(wanted: usize, files: Option<u64>) -> usize {
+    let possible = files.map_or(usize::MAX, |files| usize::try_from(files / 2).unwrap_or(usize::MAX)).max(1);
+    let connections = wanted.clamp(1, possible);
+    if connections < wanted {
+        tracing::warn!(
+            connections,
+            wanted,
+            "fewer connections than wanted: each needs an open file, and the process may have {}; raise its limit \
+             (`ulimit -n`, RLIMIT_NOFILE)",
+            files.unwrap_or_default()
+        );
+    } else {
+        tracing::info!(connections, "connections are bounded");
+    }
+    connections
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, ServeError> {
@@ -216,6 +243,24 @@ mod tests {
         let elsewhere = "192.0.2.1:8080".parse().unwrap();
         let error = Server::bind(Options { listen: elsewhere, ..options() }).await.unwrap_err().to_string();
         assert!(error.ends_with("choose one that it has with `--listen`"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn connections_never_take_the_last_file() {
+        let check = async |wanted: usize, files: Option<u64>, expect: usize| {
+            let (lines, found) = testing::captured(async { connections(wanted, files) }).await;
+            assert_eq!(found, expect, "{wanted} {files:?}");
+            assert_eq!(
+                lines.iter().filter(|line| line.contains("RLIMIT_NOFILE")).count(),
+                usize::from(expect < wanted)
+            );
+            assert!(lines.iter().any(|line| line.contains(&format!("connections={expect}"))), "{lines:?}");
+        };
+        check(10_000, Some(1024), 512).await;
+        check(10_000, Some(20_000), 10_000).await;
+        check(10_000, None, 10_000).await;
+        check(100, Some(1024), 100).await;
+        check(100, Some(1), 1).await;
     }
 
     #[tokio::test]

@@ -3,9 +3,9 @@
 //! Three counts, all in a table of constant size. Per user: the more failures lately, the longer every attempt on that
 //! user waits before the password is looked at, up to five seconds. Whoever knows the password still gets in: a stranger
 //! elsewhere can slow a login down but never prevent it. Per user and network (`/32`, or `/64` for IPv6): a budget that
-//! refills with time; when it is spent, that network is told to wait, and only that network. Per network alone: a budget
-//! that an office at nine in the morning does not spend, as a success gives its attempt back, and that one password tried
-//! on everybody's name does. How many may wait for a password thread at once is the matter of `places`.
+//! refills with time; when it is spent, that network is told to wait, and only that network. Per network alone, at all
+//! issuers: a budget that an office at nine in the morning does not spend, as a success gives its attempt back, and that
+//! one password tried on everybody's name does. How many may wait for a password thread at once is the matter of `places`.
 //!
 //! An attempt is counted before the password is checked, so that a thousand at once count a thousand; a success gives the
 //! budget back. The wait comes before the check and does not depend on its outcome, so that its length tells nothing.
@@ -84,9 +84,9 @@ impl Throttle {
 
     /// Counts an attempt of this address on this user of this issuer.
     pub(crate) fn attempt(&self, issuer: &str, user: &str, from: IpAddr, now: Time) -> Result<Attempt, Exhausted> {
-        let user_key = self.key(issuer, Some(user), None);
-        let pair_key = self.key(issuer, Some(user), Some(from));
-        let network_key = self.key(issuer, None, Some(from));
+        let user_key = self.key(issuer, user, None);
+        let pair_key = self.key(issuer, user, Some(from));
+        let network_key = self.network_key(from);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         // Counts from before the clock was set back would otherwise last until it has caught up.
         let bounds = [
@@ -139,24 +139,36 @@ impl Throttle {
         }
     }
 
-    fn key(&self, issuer: &str, user: Option<&str>, from: Option<IpAddr>) -> u64 {
+    fn key(&self, issuer: &str, user: &str, from: Option<IpAddr>) -> u64 {
+        // As accounts fold what is typed, or each spelling would have a budget of its own.
+        let user = user.trim().to_lowercase();
+        let [issuer, user] = [issuer, &user].map(|part| hash::sha256(part.as_bytes()));
+        let from = from.map(octets).unwrap_or_default();
+        self.salted(&[&issuer, &user, &from])
+    }
+
+    /// The same at all issuers: whoever sprays names would otherwise have a budget at each.
+    fn network_key(&self, from: IpAddr) -> u64 {
+        self.salted(&[&octets(from)])
+    }
+
+    /// Parts are digests and networks: the length tells a list of them from every other.
+    fn salted(&self, parts: &[&[u8]]) -> u64 {
         let mut text = Vec::with_capacity(120);
         text.extend_from_slice(&self.salt);
-        text.extend_from_slice(&hash::sha256(issuer.as_bytes()));
-        if let Some(user) = user {
-            // As accounts fold what is typed, or each spelling would have a budget of its own.
-            text.push(1);
-            text.extend_from_slice(&hash::sha256(user.trim().to_lowercase().as_bytes()));
-        }
-        if let Some(from) = from {
-            let (v4, network) = network(from);
-            text.push(if v4 { 4 } else { 6 });
-            text.extend_from_slice(&network.to_be_bytes());
-        }
+        text.extend(parts.iter().copied().flatten());
         let digest = hash::sha256(&text);
         // 0 marks a slot that was never used.
         digest.first_chunk().map_or(1, |first| u64::from_be_bytes(*first).max(1))
     }
+}
+
+/// The network of an address.
+fn octets(from: IpAddr) -> Vec<u8> {
+    let (v4, network) = network(from);
+    let mut octets = vec![if v4 { 4 } else { 6 }];
+    octets.extend_from_slice(&network.to_be_bytes());
+    octets
 }
 
 fn delay(failures: u32) -> Duration {

@@ -1,4 +1,4 @@
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 
 use super::*;
 use crate::testing::{self, Server};
@@ -54,21 +54,127 @@ async fn every_answer_has_an_id_of_ours() {
 async fn methods_that_an_endpoint_does_not_take() {
     let server = Server::new();
     for (path, allow) in [
-        ("/oidc/.well-known/openid-configuration", "GET,HEAD,OPTIONS"),
-        ("/oidc/.well-known/jwks.json", "GET,HEAD,OPTIONS"),
-        ("/oidc/auth", "GET,HEAD,POST"),
-        ("/oidc/token", "POST,OPTIONS"),
-        ("/oidc/me", "GET,HEAD,POST,OPTIONS"),
+        ("/oidc/.well-known/openid-configuration", "GET, HEAD, OPTIONS"),
+        ("/oidc/.well-known/jwks.json", "GET, HEAD, OPTIONS"),
+        ("/oidc/auth", "GET, POST"),
+        ("/oidc/token", "POST, OPTIONS"),
+        ("/oidc/me", "GET, POST, OPTIONS"),
         ("/oidc/interaction/login", "POST"),
         ("/oidc/interaction/select-account", "POST"),
         ("/oidc/interaction/consent", "POST"),
-        ("/oidc/interaction/style.css", "GET,HEAD"),
+        ("/oidc/interaction/style.css", "GET, HEAD"),
     ] {
         let (status, headers, body) = status(&server, Method::DELETE, path).await;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
         assert_eq!(headers.get(header::ALLOW).unwrap(), allow, "{path}");
         assert!(body.contains("id=\"error-title\""), "{path}");
     }
+}
+
+/// Two tables, of methods and of handlers: they must say the same.
+#[tokio::test]
+async fn what_is_allowed_is_routed_and_what_is_routed_is_allowed() {
+    for endpoint in Endpoint::ALL.iter().copied() {
+        for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::OPTIONS] {
+            let server = Server::new();
+            let (status, headers, body) = status(&server, method.clone(), &format!("/oidc{}", endpoint.path())).await;
+            let allowed = routes::allowed(endpoint);
+            let expect = allowed.split(", ").any(|allowed| allowed == method);
+            assert_eq!(status != StatusCode::METHOD_NOT_ALLOWED, expect, "{method} {endpoint:?}");
+            assert!(
+                expect || headers.get(header::ALLOW).is_some_and(|header| header == allowed),
+                "{method} {endpoint:?}"
+            );
+            assert!(method != Method::HEAD || body.is_empty(), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_runs_no_handler_but_those_of_documents() {
+    let server = Server::new();
+    for (path, allowed) in [
+        (testing::auth_url("").as_str(), false),
+        ("/oidc/me", false),
+        ("/oidc/.well-known/openid-configuration", true),
+        ("/oidc/.well-known/jwks.json", true),
+        ("/oidc/interaction/style.css", true),
+    ] {
+        let (status, headers, body) = status(&server, Method::HEAD, path).await;
+        assert_eq!(status, if allowed { StatusCode::OK } else { StatusCode::METHOD_NOT_ALLOWED }, "{path}");
+        assert_eq!(headers.contains_key(header::ALLOW), !allowed, "{path}");
+        assert!(!headers.contains_key(header::SET_COOKIE) && body.is_empty(), "{path}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn t_p38_requests_at_work_are_bounded() {
+    let server = Server::new();
+    let (code, _, _) = status_of_discovery(&server).await;
+    assert_eq!(
+        (code, server.app.0.requests.available_permits()),
+        (StatusCode::OK, MAX_REQUESTS),
+        "all were given back"
+    );
+    let all = server.app.0.requests.try_acquire_many(u32::try_from(MAX_REQUESTS).unwrap()).unwrap();
+    let (code, headers, body) = status_of_discovery(&server).await;
+    assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(headers.contains_key(header::RETRY_AFTER) && headers.contains_key("x-request-id") && body.is_empty());
+    drop(all);
+    assert_eq!(status_of_discovery(&server).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn t_p38_no_network_takes_all_the_room_for_requests() {
+    let server = Server::new();
+    let mut here = server.browser();
+    let address = here.address.parse().unwrap();
+    let held: Vec<_> = (0..MAX_REQUESTS / 8).map(|_| server.app.admit(address).unwrap()).collect();
+    let answer = here.get(&testing::auth_url("")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers.contains_key(header::RETRY_AFTER));
+    let mut there = server.browser();
+    there.address = "198.51.100.1";
+    assert_eq!(there.get(&testing::auth_url("")).await.status, StatusCode::OK, "others are not concerned");
+    drop(held);
+    assert_eq!(here.get(&testing::auth_url("")).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn t_p25_a_proxy_that_nobody_named_is_told_of_once() {
+    let server = Server::new();
+    let (lines, ()) = testing::captured(async {
+        for (address, forwarded_for) in [
+            ("192.0.2.7", None),
+            ("10.1.2.3", Some("203.0.113.9")),
+            ("[::ffff:192.0.2.7]", Some("203.0.113.9")),
+            ("192.0.2.8", Some("x")),
+        ] {
+            let mut browser = server.browser();
+            (browser.address, browser.forwarded_for) = (address, forwarded_for);
+            browser.get(&testing::auth_url("")).await;
+        }
+    })
+    .await;
+    let told: Vec<_> = lines.iter().filter(|line| line.contains("X-Forwarded-For")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("`--trusted-proxy 192.0.2.7`"), "{told:?}");
+}
+
+#[tokio::test]
+async fn answers_of_an_https_issuer_bind_browsers_to_https() {
+    let server = Server::new();
+    let mut browser = server.browser();
+    let page = browser.get(&testing::auth_url("")).await;
+    let redirect = browser.submit_login(&page, "alice", testing::PASSWORD).await;
+    for answer in [page, redirect] {
+        assert_eq!(answer.headers.get(header::STRICT_TRANSPORT_SECURITY).unwrap(), "max-age=31536000");
+    }
+    let here = testing::realm_of("http://localhost:8080", Vec::new(), Vec::new());
+    server.catalogs.publish(testing::catalog(vec![here], "loopback"));
+    let request = http::Request::get("/auth").header("host", "localhost:8080").body(Body::empty()).unwrap();
+    let (_, headers, _) = server.send(request).await;
+    assert!(!headers.contains_key(header::STRICT_TRANSPORT_SECURITY));
 }
 
 #[tokio::test]

@@ -39,10 +39,14 @@ struct Running {
 }
 
 async fn start(connections: usize, drain: Duration) -> Running {
+    start_within(Bounds { connections, per_network: connections, proxies: Vec::new(), drain }).await
+}
+
+async fn start_within(bounds: Bounds) -> Running {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (echo, shutdown) = (Echo::default(), CancellationToken::new());
-    let task = tokio::spawn(accept(listener, echo.clone(), Bounds { connections, drain }, shutdown.clone()));
+    let task = tokio::spawn(accept(listener, echo.clone(), bounds, shutdown.clone()));
     Running { address, echo, shutdown, task }
 }
 
@@ -62,6 +66,9 @@ async fn read_to(stream: &mut TcpStream, end: &str) -> String {
     }
     text
 }
+
+/// Shorter than any time after which the server would hang up anyway.
+const HANG: Duration = Duration::from_secs(5);
 
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -109,6 +116,45 @@ async fn f55_a_head_that_trickles_ends_the_connection() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn f55_an_http2_peer_that_only_answers_pings_is_idle() {
+    const HEADERS: u8 = 1;
+    const PING: u8 = 6;
+    const GOAWAY: u8 = 7;
+    for polite in [true, false] {
+        let running = start(8, DRAIN).await;
+        let mut stream = connect(&running, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0").await;
+        // GET http://a/one on stream 1, with its end (RFC 9113 §6.2, RFC 7541 §6).
+        stream.write_all(b"\0\0\x0b\x01\x05\0\0\0\x01\x82\x86\x04\x04/one\x01\x01a").await.unwrap();
+        let begun = tokio::time::Instant::now();
+        let (mut answered, mut pings, mut farewell) = (false, 0, None);
+        loop {
+            let mut head = [0; 9];
+            if stream.read_exact(&mut head).await.is_err() {
+                break;
+            }
+            let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+            stream.read_exact(&mut payload).await.unwrap();
+            answered |= head[3] == HEADERS;
+            assert!(begun.elapsed() < Duration::from_mins(5), "kept for ever");
+            if head[3] == GOAWAY {
+                farewell.get_or_insert(begun.elapsed());
+            }
+            if head[3] == PING && (polite || farewell.is_none()) {
+                pings += 1;
+                drop(stream.write_all(&[&[0, 0, 8, PING, 1, 0, 0, 0, 0], &payload[..]].concat()).await);
+            }
+        }
+        assert!(answered && pings >= 2, "{answered} {pings}");
+        assert_eq!(farewell.unwrap().as_secs(), 75, "pings are answered, and buy no time");
+        assert!(
+            begun.elapsed() <= Duration::from_secs(75) + FAREWELL + Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+}
+
 #[tokio::test]
 async fn f55_connections_are_bounded_and_the_next_one_waits() {
     let running = start(1, DRAIN).await;
@@ -119,6 +165,39 @@ async fn f55_connections_are_bounded_and_the_next_one_waits() {
     assert!(too_early.is_err(), "there is one place, and it is taken");
     drop(first);
     read_to(&mut second, "/two").await;
+}
+
+#[tokio::test]
+async fn f55_one_network_gets_a_share_of_the_connections() {
+    let running = start_within(Bounds { connections: 8, per_network: 1, proxies: Vec::new(), drain: DRAIN }).await;
+    let mut first = connect(&running, "GET /one HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    read_to(&mut first, "/one").await;
+    let mut second = TcpStream::connect(running.address).await.unwrap();
+    let refused = tokio::time::timeout(HANG, second.read(&mut [0])).await.expect("hung up on at once");
+    assert!(!matches!(refused, Ok(1..)), "hung up on without a word: {refused:?}");
+    drop(first);
+    // The place is given back when the server has noticed.
+    let again = async {
+        loop {
+            let mut stream = connect(&running, "GET /two HTTP/1.1\r\nhost: a\r\n\r\n").await;
+            if stream.read_exact(&mut [0]).await.is_ok() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(HANG, again).await.unwrap();
+}
+
+#[tokio::test]
+async fn f55_through_a_proxy_everybody_may_come() {
+    let proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let running = start_within(Bounds { connections: 8, per_network: 1, proxies, drain: DRAIN }).await;
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let mut stream = connect(&running, "GET /one HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        read_to(&mut stream, "/one").await;
+        streams.push(stream);
+    }
 }
 
 #[tokio::test]

@@ -88,6 +88,11 @@ impl Activity {
         }
     }
 
+    /// Whether it speaks HTTP/2, as far as its requests have shown.
+    pub(super) fn is_http2(&self) -> bool {
+        self.lock().http2
+    }
+
     /// Every change under the lock is one of plain values.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! One file per endpoint. The table below is all there is: an endpoint without a route does not compile.
+//! One file per endpoint. The tables below are all there is: an endpoint without a route does not compile.
 
 use axum::routing::{MethodRouter, get, post};
 use oidc::discovery::Endpoint;
@@ -11,6 +11,19 @@ mod select_account;
 mod style;
 mod token;
 mod userinfo;
+
+/// The methods that an endpoint takes, as `Allow` names them (RFC 9110 §10.2.1). HEAD is for documents: elsewhere it would
+/// do all that GET does, a code included, for an answer that nobody reads.
+pub(crate) fn allowed(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Discovery | Endpoint::Jwks => "GET, HEAD, OPTIONS",
+        Endpoint::Authorization => "GET, POST",
+        Endpoint::Token => "POST, OPTIONS",
+        Endpoint::Userinfo => "GET, POST, OPTIONS",
+        Endpoint::Login | Endpoint::SelectAccount | Endpoint::Consent => "POST",
+        Endpoint::Style => "GET, HEAD",
+    }
+}
 
 /// What an endpoint does with each method that it takes.
 pub(crate) fn methods(endpoint: Endpoint) -> MethodRouter {

@@ -59,27 +59,31 @@ impl Server {
 
     /// One whose password threads are all busy, with nobody to wait any more.
     pub(crate) fn with_full_queue() -> Self {
+        let server = Self::with_busy_threads();
+        while let Ok(pending) = server.app.shared().passwords.submit(|| true) {
+            server.jobs.lock().unwrap().push(pending);
+        }
+        server
+    }
+
+    /// One whose password threads are all busy, before an empty queue.
+    pub(crate) fn with_busy_threads() -> Self {
         let server = Self::new();
         let (sender, receiver) = mpsc::channel::<()>();
         let receiver = Arc::new(Mutex::new(receiver));
-        let passwords = &server.app.shared().passwords;
         let begun = Arc::new(AtomicUsize::new(0));
         // Every job waits until the sender is dropped; then all of them end at once.
-        let fill = || {
+        for _ in 0..THREADS {
             let (receiver, begun) = (Arc::clone(&receiver), Arc::clone(&begun));
             let job = move || {
                 begun.fetch_add(1, Ordering::SeqCst);
                 receiver.lock().unwrap().recv().is_err()
             };
-            passwords.submit(job).map(|pending| server.jobs.lock().unwrap().push(pending))
-        };
-        for _ in 0..THREADS {
-            fill().unwrap();
+            server.jobs.lock().unwrap().push(server.app.shared().passwords.submit(job).unwrap());
         }
         while begun.load(Ordering::SeqCst) < THREADS {
             std::thread::yield_now();
         }
-        while fill().is_ok() {}
         *server.held.lock().unwrap() = Some(sender);
         server
     }

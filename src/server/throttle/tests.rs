@@ -4,6 +4,13 @@ const NOW: Time = Time::from_secs(1_800_000_000);
 const HERE: &str = "203.0.113.9";
 const THERE: &str = "198.51.100.1";
 
+impl Throttle {
+    /// Whether nothing was ever counted.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.table.lock().unwrap().iter().flatten().all(|slot| slot.key == 0)
+    }
+}
+
 fn throttle() -> Throttle {
     Throttle::new(1024, [1; 32])
 }
@@ -43,7 +50,23 @@ fn t_p35_one_password_on_every_name_is_slow_too() {
     assert_eq!(tried, 120);
     let refused = attempt(&throttle, "another", HERE, NOW).unwrap_err();
     assert_eq!(refused.retry_after, Duration::from_secs(1));
+    let at_another_issuer = throttle.attempt("https://other.example", "another", HERE.parse().unwrap(), NOW);
+    assert!(at_another_issuer.is_err(), "who sprays has one budget for all issuers");
     assert!(attempt(&throttle, "another", THERE, NOW).is_ok(), "others are not concerned");
+    assert!(attempt(&throttle, "another", HERE, NOW.plus_secs(1)).is_ok(), "one comes back in every second");
+    assert!(attempt(&throttle, "another", HERE, NOW.plus_secs(1)).is_err());
+}
+
+#[test]
+fn t_p35_a_right_password_now_and_then_does_not_pay_for_wrong_ones() {
+    let throttle = throttle();
+    let mut tried = 0;
+    for round in 0..1000 {
+        let Ok(own) = attempt(&throttle, "mallory", HERE, NOW) else { break };
+        throttle.succeeded(own, NOW);
+        tried += usize::from(attempt(&throttle, &format!("user-{round}"), HERE, NOW).is_ok());
+    }
+    assert_eq!(tried, 120);
 }
 
 #[test]

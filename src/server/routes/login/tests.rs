@@ -1,3 +1,5 @@
+use std::task::Poll;
+
 use http::{StatusCode, header};
 
 use crate::testing::{Answer, Browser, PASSWORD, Server, auth_url};
@@ -95,9 +97,67 @@ async fn t_p34_a_full_queue_is_429_and_costs_no_attempt() {
         assert_eq!(answer.headers.get(header::RETRY_AFTER).unwrap(), "2");
         assert!(answer.body.contains("Too many people"), "{}", answer.body);
     }
+    assert!(server.app.shared().throttle.is_untouched(), "nor does it push anybody's count out of the table");
     server.free_queue();
     let answer = browser.submit_login(&page, "alice", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn t_p34_one_address_cannot_fill_the_queue() {
+    let server = Server::with_busy_threads();
+    let (first, page) = page(&server).await;
+    let visit = |address: &'static str, user: String| {
+        let (mut browser, page, server) = (server.browser(), &page, &server);
+        (browser.cookies, browser.address) = (first.cookies.clone(), address);
+        let depth = || server.app.shared().passwords.depth();
+        let mut answer = Box::pin(async move { browser.submit_login(page, &user, PASSWORD).await });
+        async move {
+            match futures::poll!(answer.as_mut()) {
+                Poll::Pending => (depth(), Err(answer)),
+                Poll::Ready(answer) => (depth(), Ok(answer)),
+            }
+        }
+    };
+    // The queue has 16 places, of which one network may take two.
+    let mut waiting = Vec::new();
+    for number in 0..40 {
+        match visit("192.0.2.1", format!("user-{number}")).await {
+            (depth, Err(answer)) => {
+                waiting.push(answer);
+                assert_eq!(depth, waiting.len());
+            }
+            (depth, Ok(answer)) => {
+                assert_eq!((depth, answer.status), (2, StatusCode::TOO_MANY_REQUESTS));
+                assert!(answer.body.contains("Too many people"), "{}", answer.body);
+            }
+        }
+    }
+    assert_eq!(waiting.len(), 2);
+    // Hanging up frees no place for as long as the queue holds what was asked.
+    waiting.clear();
+    assert!(visit("192.0.2.1", "alice".to_owned()).await.1.is_ok());
+    let (depth, Err(alice)) = visit("192.0.2.2", "alice".to_owned()).await else { panic!("there is room for others") };
+    assert_eq!(depth, 3);
+    server.free_queue();
+    assert_eq!(alice.await.status, StatusCode::SEE_OTHER);
+    let (_, Err(later)) = visit("192.0.2.1", "alice".to_owned()).await else { panic!("there is room again") };
+    assert_eq!(later.await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn t_p35_one_password_on_many_names_is_stopped_for_that_address_alone() {
+    let server = Server::new();
+    let (mut guesser, page) = page(&server).await;
+    for number in 0..120 {
+        let answer = guesser.submit_login(&page, &format!("user-{number}"), "Winter2026").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{number}");
+    }
+    let answer = guesser.submit_login(&page, "alice", PASSWORD).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "even the right password is not looked at");
+    assert_eq!(answer.headers.get(header::RETRY_AFTER).unwrap(), "2");
+    guesser.address = "198.51.100.1";
+    assert_eq!(guesser.submit_login(&page, "alice", PASSWORD).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]

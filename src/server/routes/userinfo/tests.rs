@@ -70,3 +70,29 @@ async fn t_p11_a_token_ends_with_its_person() {
     let (status, _, body) = send(&server, http::Request::get("/oidc/me").header("authorization", &bearer), "").await;
     assert_eq!((status, &body["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_token")));
 }
+
+#[tokio::test]
+async fn t_p50_a_script_is_told_that_its_token_has_expired() {
+    let (client, account) = (crate::testing::client(), crate::testing::account());
+    let spa = oidc::client::Client {
+        redirect_uris: vec![oidc::uri::RedirectUri::parse("https://spa.example/cb").unwrap()],
+        authentication: oidc::client::ClientAuthentication::Public,
+        ..crate::testing::client_named("team-a.spa")
+    };
+    let server = Server::of(crate::testing::realm_of(crate::testing::ISSUER, vec![client, spa], vec![account]));
+    let bearer = format!("Bearer {}", token(&server).await);
+    server.clock.advance(24 * 3600);
+    for (origin, expect) in [(Some("https://spa.example"), true), (Some("https://evil.example"), false), (None, false)]
+    {
+        let mut request = http::Request::get("/oidc/me").header("authorization", &bearer);
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
+        let (status, headers, body) = send(&server, request, "").await;
+        assert_eq!((status, &body["error"]), (StatusCode::UNAUTHORIZED, &json!("invalid_token")));
+        assert_eq!(headers.get(header::VARY).unwrap(), "Origin");
+        let allowed = headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).map(|value| value.to_str().unwrap());
+        assert_eq!(allowed, origin.filter(|_| expect));
+        assert_eq!(headers.contains_key(header::ACCESS_CONTROL_EXPOSE_HEADERS), expect);
+    }
+}
