@@ -81,5 +81,12 @@ async fn f28_what_a_newer_release_wrote_is_reported_and_does_not_stop_the_watch(
         }
     }
     assert_eq!(unread, ["newer"]);
+
+    // A typed object has lost the field of the newer release without a word; the raw one tells.
+    let stored = serde_json::to_value(objects.get("old").await?)?;
+    assert_eq!(stored["spec"]["newer"], "x");
+    let told = compile::admit(stored).err().unwrap_or_default();
+    assert_eq!(told.iter().map(|error| error.path.as_str()).collect::<Vec<_>>(), ["spec.newer"], "{told:?}");
+    assert!(told[0].message.contains("no such field"), "{told:?}");
     Ok(())
 }

@@ -80,7 +80,10 @@ fn report(text: &str) -> String {
         )
     });
     report.insert("credentials".to_owned(), written.collect());
-    serde_yaml::to_string(&without_empty(Value::Object(report))).unwrap()
+    let mut report = without_empty(Value::Object(report));
+    // The order of members depends on what else of the workspace is built beside this.
+    report.sort_all_objects();
+    serde_yaml::to_string(&report).unwrap()
 }
 
 fn inputs(text: &str) -> Inputs {
