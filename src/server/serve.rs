@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{io, thread};
 
 use crypto::PasswordPool;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -155,7 +155,7 @@ impl Server {
             passwords: Arc::new(passwords),
         };
         let app = App::new(ports, catalogs, trusted_proxies.clone());
-        let connections = connections(max_connections, getrlimit(Resource::Nofile).current);
+        let connections = connections(max_connections, open_files());
         let bounds = Bounds { connections, per_network: (connections / 8).max(1), proxies: trusted_proxies, drain };
         // The internal port outlives the public one, so that what happens during the end can still be seen.
         let drained = CancellationToken::new();
@@ -173,6 +173,14 @@ impl Server {
         tokio::join!(public, internal, housekeeping::run(&*store, &*clock, &shutdown));
         Ok(())
     }
+}
+
+/// How many files the process may have open. The soft limit is a default for programs that use `select`; a server takes
+/// what the hard limit gives it.
+fn open_files() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current }
 }
 
 /// How many connections are taken: half of the files that the process may have open at the most, so that with all of

@@ -3,7 +3,6 @@
 use axum::extract::Request;
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
 use oidc::authorize::{Binding, Handle, HandleError, PageError, Params, Received, Stage};
 use oidc::form::FormError;
 use oidc::ids::SessionId;
@@ -35,14 +34,6 @@ pub(super) async fn get(call: Call, request: Request) -> Response {
     }
     let received = Received::new(Params::read(&mut form), call.now);
     flow::run(&call, &parts.headers, received, Answers::default()).await
-}
-
-/// `HEAD /auth`: refused. It would have to do all that GET does, a code included, for an answer that nobody reads.
-pub(super) async fn head(_call: Call) -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
-    response
 }
 
 /// `POST /auth`: the browser keeps its `SameSite=Lax` cookies back when the form stood on another site, so the request is

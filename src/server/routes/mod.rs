@@ -30,7 +30,7 @@ pub(crate) fn methods(endpoint: Endpoint) -> MethodRouter {
     match endpoint {
         Endpoint::Discovery => get(documents::discovery).options(documents::preflight),
         Endpoint::Jwks => get(documents::jwks).options(documents::preflight),
-        Endpoint::Authorization => get(authorize::get).post(authorize::post).head(authorize::head),
+        Endpoint::Authorization => get(authorize::get).post(authorize::post),
         Endpoint::Token => post(token::post).options(token::preflight),
         Endpoint::Userinfo => get(userinfo::answer).post(userinfo::answer).options(userinfo::preflight),
         Endpoint::Login => post(login::post),
