@@ -68,11 +68,19 @@ pub struct RecordSource {
     pub uid: ObjectUid,
 }
 
-/// The name of a record says whose it is; two records of one source cannot exist.
-pub(crate) const RECORD_NAME_RULE: &str = "self.metadata.name == self.spec.source.uid";
+/// The name of a record says whose it is; two records of one application cannot exist.
+pub(crate) const CLIENT_RECORD_NAME_RULE: &str = "self.metadata.name == self.spec.source.uid";
 
-/// The message of [`RECORD_NAME_RULE`].
-pub(crate) const RECORD_NAME_MESSAGE: &str = "metadata.name must be spec.source.uid";
+/// The message of [`CLIENT_RECORD_NAME_RULE`].
+pub(crate) const CLIENT_RECORD_NAME_MESSAGE: &str = "metadata.name must be spec.source.uid";
+
+/// A person belongs to every provider of the namespace, and each of them has a server key of its own: so there is one
+/// record of a person for each provider.
+pub(crate) const USER_RECORD_NAME_RULE: &str =
+    "self.metadata.name == self.spec.source.uid + '.' + self.spec.providerUID";
+
+/// The message of [`USER_RECORD_NAME_RULE`].
+pub(crate) const USER_RECORD_NAME_MESSAGE: &str = "metadata.name must be spec.source.uid, a dot and spec.providerUID";
 
 /// The rule of a required field that never changes.
 pub(crate) fn fixed() -> serde_json::Value {

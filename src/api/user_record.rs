@@ -4,7 +4,9 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::{ObjectUid, RECORD_NAME_MESSAGE, RECORD_NAME_RULE, RecordMac, RecordPayload, RecordSource, fixed};
+use crate::record::{
+    ObjectUid, RecordMac, RecordPayload, RecordSource, USER_RECORD_NAME_MESSAGE, USER_RECORD_NAME_RULE, fixed,
+};
 
 /// What the servers need to know of a person, the groups included.
 #[derive(CustomResource, JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,7 +18,7 @@ use crate::record::{ObjectUid, RECORD_NAME_MESSAGE, RECORD_NAME_RULE, RecordMac,
     derive = "PartialEq",
     doc = "One OidcUser with the groups it belongs to, compiled for the servers of its provider. Written by the Portcullis controller alone; an edit by anyone else is refused, and a record whose MAC does not hold is not loaded.",
     selectable = ".spec.providerUID",
-    validation = Rule::new(RECORD_NAME_RULE).message(RECORD_NAME_MESSAGE),
+    validation = Rule::new(USER_RECORD_NAME_RULE).message(USER_RECORD_NAME_MESSAGE),
     printcolumn(name = "Source Namespace", type_ = "string", json_path = ".spec.source.namespace"),
     printcolumn(name = "Source", type_ = "string", json_path = ".spec.source.name"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

@@ -233,7 +233,7 @@ fn identifiers(world: &mut World<'_>) {
     }
 }
 
-type Clients = BTreeMap<ObjectKey, Vec<Client>>;
+type Clients = BTreeMap<ObjectKey, Vec<Arc<Client>>>;
 
 /// The clients of each provider that can serve any, and the Secrets of their applications.
 fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, BTreeMap<ObjectKey, CredentialSecret>) {
@@ -272,7 +272,7 @@ fn served(
 ) {
     if let Some(attached) = &application.attached {
         let client = client(application, attached, uid, verifiers);
-        clients.entry(provider.key.clone()).or_default().push(client);
+        clients.entry(provider.key.clone()).or_default().push(Arc::new(client));
     }
 }
 

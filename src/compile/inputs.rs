@@ -6,6 +6,7 @@ use std::ops::Deref;
 use api::{ObjectKey, OidcApplication, OidcGroup, OidcProvider, OidcResource, OidcUser};
 use crypto::{KeyRing, PasswordHash, Secret, Seeds, ServerKeys};
 use oidc::ids::Uid;
+use serde::{Deserialize, Serialize};
 
 /// A consistent view of the whole world.
 #[derive(Clone, Debug)]
@@ -113,7 +114,8 @@ pub struct ProviderMaterial {
 }
 
 /// Which derivation an application's secrets come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Epoch {
     /// Generation of the seed.
     pub generation: u32,

@@ -7,9 +7,10 @@
 //!                                               └─► Verdict ─status─► what every object reports
 //! ```
 //!
-//! Reading order: [`mod@admit`] (what the API server would say) → [`inputs`] → `policy` → one file per kind → `across` (what
-//! only holds among all objects) → [`verdict`] → [`status`].
+//! Reading order: [`mod@admit`] (what the API server would say) → [`inputs`], [`keys`], [`passwords`] (what is
+//! known) → `policy` → one file per kind → `across` (what only holds among all objects) → [`verdict`] → [`status`].
 //!
+//! - [`keys`] and [`passwords`] serve those who make inputs: new keys are random, and passwords are hashed on threads.
 //! - A compilation cannot fail. Every object gets a verdict with all that is wrong with it, each with its field.
 //! - A bad object hurts itself only: it is not served, and nothing else changes, unless both claim the same name.
 //! - An invalid edit of a live object removes that object. What was valid before is not kept: nobody could say why it
@@ -23,8 +24,11 @@ pub mod credentials;
 mod digest;
 mod group;
 pub mod inputs;
+pub mod keys;
+pub mod passwords;
 mod policy;
 mod provider;
+pub mod record;
 mod reference;
 mod resource;
 pub mod status;
@@ -43,6 +47,7 @@ use oidc::ids::Uid;
 
 pub use admit::{FieldError, FieldReason, Object, admit, admit_update};
 pub use inputs::{Epoch, Inputs, Mode, ProviderMaterial, SecretInput, Synced, UserPassword};
+pub use user::claims_digest;
 pub use verdict::{Diagnostic, Facts, ObjectRef, Verdict};
 
 /// Judges every object and makes what is to be served.

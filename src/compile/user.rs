@@ -4,7 +4,7 @@ mod claims;
 
 use std::collections::BTreeSet;
 
-use api::{Activation, ConditionType, ObjectKey, OidcUser, Reason};
+use api::{Activation, ConditionType, ObjectKey, OidcUser, OidcUserSpec, Reason};
 use crypto::PasswordHash;
 use oidc::account::Account;
 use oidc::ids::{GroupName, Subject, Uid, Username};
@@ -77,6 +77,18 @@ impl<'a> User<'a> {
                 .collect(),
         })
     }
+}
+
+/// Tells one state of a person's claims from the next: `updated_at` is when this changes.
+pub fn claims_digest(spec: &OidcUserSpec) -> String {
+    // Writing values that were decoded from JSON cannot fail.
+    let mut claims = serde_json::to_value(spec).unwrap_or_default();
+    if let Some(claims) = claims.as_object_mut() {
+        // Neither says anything about the person.
+        claims.remove("activation");
+        claims.remove("authentication");
+    }
+    crypto::b64::encode(&crypto::hash::sha256(&serde_json::to_vec(&claims).unwrap_or_default()))
 }
 
 fn password<'a>(

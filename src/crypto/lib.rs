@@ -5,6 +5,7 @@
 //! ```text
 //! secret · random · hash · b64 · alg        the vocabulary
 //! jwk → key → ring                          public form → key pairs, parsed once → which key signs, which are published
+//! rotation                                  when keys come, sign, retire and go
 //! jws                                       sign; Unverified → Verified<T>
 //! server_key → secret_verifier              seals and MACs under purpose-bound sub-keys
 //! derive                                    secrets that can be derived again from a seed
@@ -39,6 +40,7 @@ pub mod password;
 pub mod pool;
 pub mod random;
 pub mod ring;
+pub mod rotation;
 pub mod secret;
 pub mod secret_verifier;
 pub mod server_key;

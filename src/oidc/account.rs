@@ -1,6 +1,7 @@
 //! A person as the compile step left them; only enabled ones are in a catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crypto::PasswordHash;
 use serde_json::Value;
@@ -30,17 +31,18 @@ pub struct Account {
 /// All enabled people of a provider.
 #[derive(Clone, Debug, Default)]
 pub struct Accounts {
-    by_subject: BTreeMap<Subject, Account>,
+    by_subject: BTreeMap<Subject, Arc<Account>>,
     subject_of: BTreeMap<Username, Subject>,
 }
 
 impl Accounts {
     /// Indexes the accounts. Subjects and user names are unique by the time they come here; of two that are equal all
     /// the same, neither is kept: a login must never be a choice between two people.
-    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
+    pub fn new<A: Into<Arc<Account>>>(accounts: impl IntoIterator<Item = A>) -> Self {
         let mut seen_names: BTreeMap<Username, Option<Subject>> = BTreeMap::new();
-        let mut by_subject: BTreeMap<Subject, Option<Account>> = BTreeMap::new();
+        let mut by_subject: BTreeMap<Subject, Option<Arc<Account>>> = BTreeMap::new();
         for account in accounts {
+            let account: Arc<Account> = account.into();
             seen_names
                 .entry(account.username.clone())
                 .and_modify(|subject| *subject = None)
@@ -59,17 +61,17 @@ impl Accounts {
 
     /// The account with this user name, as typed: letter case and surrounding spaces do not count.
     pub fn by_username(&self, typed: &str) -> Option<&Account> {
-        self.by_subject.get(self.subject_of.get(typed.trim().to_lowercase().as_str())?)
+        self.by_subject.get(self.subject_of.get(typed.trim().to_lowercase().as_str())?).map(Arc::as_ref)
     }
 
     /// The account with this subject, provided that it is still the same person's object.
     pub fn current(&self, subject: &Subject, uid: &Uid) -> Option<&Account> {
-        self.by_subject.get(subject).filter(|account| account.uid == *uid)
+        self.by_subject.get(subject).map(Arc::as_ref).filter(|account| account.uid == *uid)
     }
 
     /// All accounts, by subject.
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
-        self.by_subject.values()
+        self.by_subject.values().map(Arc::as_ref)
     }
 }
 

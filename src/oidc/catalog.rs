@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crypto::{Jwks, KeyRing, ServerKeys};
+use serde::{Deserialize, Serialize};
 
 use crate::account::Accounts;
 use crate::client::Client;
@@ -37,7 +38,7 @@ pub struct Realm {
     /// Lifetimes.
     pub settings: RealmSettings,
     /// Its clients.
-    pub clients: BTreeMap<ClientId, Client>,
+    pub clients: BTreeMap<ClientId, Arc<Client>>,
     /// The people who may log in.
     pub accounts: Arc<Accounts>,
     /// The discovery document, made once.
@@ -47,7 +48,8 @@ pub struct Realm {
 }
 
 /// Lifetimes of a realm, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RealmSettings {
     /// Life of an authorization code.
     pub code_seconds: i64,
@@ -82,7 +84,7 @@ pub struct RealmParts {
     /// See [`Realm::settings`].
     pub settings: RealmSettings,
     /// See [`Realm::clients`].
-    pub clients: Vec<Client>,
+    pub clients: Vec<Arc<Client>>,
     /// See [`Realm::accounts`].
     pub accounts: Arc<Accounts>,
 }
@@ -119,7 +121,7 @@ impl Realm {
 
     /// The client with this ID.
     pub fn client(&self, id: &str) -> Option<&Client> {
-        self.clients.get(id)
+        self.clients.get(id).map(Arc::as_ref)
     }
 }
 

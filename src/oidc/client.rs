@@ -74,8 +74,10 @@ wire_enum! {
     }
 }
 
-/// One relying party, as this issuer serves it.
-#[derive(Clone, Debug)]
+/// One relying party, as this issuer serves it. It is written into records: a field that a server does not know makes it
+/// refuse the record, so that no restriction is dropped without a word.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Client {
     /// The client ID.
     pub id: ClientId,
@@ -124,7 +126,8 @@ pub struct Client {
 }
 
 /// How a client proves that it is itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum ClientAuthentication {
     /// It cannot keep a secret: PKCE always, `none` at the token endpoint.
     Public,
@@ -138,7 +141,7 @@ pub enum ClientAuthentication {
 }
 
 /// RFC 8252: where the application runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ApplicationType {
     /// On a server.
     Web,
@@ -147,7 +150,7 @@ pub enum ApplicationType {
 }
 
 /// RFC 7636: whether a request must carry a challenge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pkce {
     /// Refused without.
     Required,
@@ -156,7 +159,7 @@ pub enum Pkce {
 }
 
 /// Whether people are asked before anything is shared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConsentMode {
     /// Asked once, and again for what is new.
     Required,
@@ -165,7 +168,7 @@ pub enum ConsentMode {
 }
 
 /// Who may log in to an application.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserAccess {
     /// Every enabled user of the provider.
     AnyUser,
@@ -174,7 +177,7 @@ pub enum UserAccess {
 }
 
 /// Which groups an application sees under scope `groups`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GroupsClaim {
     /// None.
     None,
@@ -185,7 +188,8 @@ pub enum GroupsClaim {
 }
 
 /// Settings of the id_token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IdTokenSettings {
     /// Signature algorithm.
     pub algorithm: Algorithm,
@@ -200,7 +204,7 @@ pub struct IdTokenSettings {
 }
 
 /// OIDC Core §5.4: where the claims asked for by scope go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScopeClaims {
     /// To userinfo only.
     UserinfoOnly,
@@ -209,7 +213,7 @@ pub enum ScopeClaims {
 }
 
 /// OIDC Core §5.3.2: what stands for a claim without a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AbsentClaims {
     /// Nothing.
     Omit,
@@ -218,7 +222,7 @@ pub enum AbsentClaims {
 }
 
 /// Where `at_hash` stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AtHash {
     /// In every id_token that comes with an access token.
     Always,
@@ -227,7 +231,8 @@ pub enum AtHash {
 }
 
 /// Settings of the access token (RFC 9068).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccessTokenSettings {
     /// Signature algorithm.
     pub algorithm: Algorithm,
@@ -240,7 +245,7 @@ pub struct AccessTokenSettings {
 }
 
 /// `aud` of an access token for no particular resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DefaultAudience {
     /// The issuer.
     Issuer,
@@ -249,7 +254,7 @@ pub enum DefaultAudience {
 }
 
 /// `typ` of an access token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TypeHeader {
     /// `at+jwt` (RFC 9068 §2.1).
     AtJwt,

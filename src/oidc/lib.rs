@@ -8,6 +8,7 @@
 //! framework and no database.
 
 pub mod account;
+pub mod acknowledge;
 pub mod authorize;
 pub mod catalog;
 pub mod claims;

@@ -157,7 +157,7 @@ pub fn realm_of(issuer: &str, clients: Vec<Client>, accounts: Vec<Account>) -> R
             session_idle_seconds: 600,
             jwks_max_age_seconds: 3600,
         },
-        clients,
+        clients: clients.into_iter().map(Arc::new).collect(),
         accounts: Arc::new(Accounts::new(accounts)),
     })
 }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use compile::passwords::without_hashing;
 use compile::{Mode, ObjectRef, Synced};
 use serde::Serialize;
 
 use crate::finding::Finding;
 use crate::manifests::Reader;
-use crate::passwords::without_hashing;
 use crate::world::World;
 
 /// Where the controller looks for providers unless it is told otherwise.
@@ -37,7 +37,7 @@ pub fn check(paths: Vec<PathBuf>, provider_namespace: Option<String>) -> Checked
             _ => PROVIDER_NAMESPACE.to_owned(),
         }
     });
-    let inputs = world.inputs(&provider_namespace, Mode::Check, None, &mut |_, secret| without_hashing(secret));
+    let inputs = world.inputs(&provider_namespace, Mode::Check, None, &mut |_, secret| without_hashing(&secret.data));
     let compiled = compile::compile(&Synced::after_first_list(inputs));
     let verdicts = compiled.verdicts.iter();
     let judged = verdicts.flat_map(|(object, verdict): (&ObjectRef, _)| world.findings_of(object, verdict));

@@ -9,8 +9,11 @@ use std::sync::Arc;
 
 use api::{ConditionType, Kind, ObjectKey, OidcProvider, Reason, Signing};
 use compile::inputs::USER_PASSWORD_TYPE;
+use compile::keys::schedule;
+use compile::passwords::Passwords;
 use compile::{Compiled, Mode, ObjectRef, ProviderMaterial, Synced};
-use crypto::{Algorithm, KeyRing, SigningKey};
+use crypto::rotation::advance;
+use crypto::{KeyRing, SigningKey};
 use oidc::catalog::Catalog;
 use oidc::ids::Uid;
 
@@ -18,9 +21,7 @@ use crate::StartError;
 use crate::finding::Finding;
 use crate::identities::{Identities, Observed, SeedReplaced};
 use crate::manifests::Reader;
-use crate::passwords::Passwords;
 use crate::report::{News, Report};
-use crate::rotation::{Schedule, advance};
 use crate::state::credentials::{self, Changes, Owners};
 use crate::state::folder::{Folder, StateError};
 use crate::state::keys::Keys;
@@ -202,7 +203,7 @@ impl Engine {
     fn look_up_passwords(&mut self, world: &World<'_>) {
         for (key, secret) in world.secrets() {
             if secret.type_ == USER_PASSWORD_TYPE {
-                self.passwords.look_up(key, secret);
+                self.passwords.look_up(key, &secret.data);
             }
         }
     }
@@ -223,7 +224,7 @@ impl Engine {
         let mut seen = BTreeSet::new();
         let mut inputs = world.inputs(&provider.namespace, Mode::Standalone, Some(identities), &mut |key, secret| {
             seen.insert(key.clone());
-            passwords.look_up(key, secret)
+            passwords.look_up(key, &secret.data)
         });
         passwords.retain(|key| seen.contains(key));
         // Keys that were read were judged as a ring, and made ones are all different.
@@ -337,26 +338,6 @@ fn plain_http(world: &World<'_>, key: &ObjectKey, provider: &OidcProvider, reach
         "an http issuer needs --listen on a loopback address (127.0.0.1 or [::1]): write https, or listen there";
     let object = ObjectRef::new(Kind::OidcProvider, key.clone());
     world.finding_at(&object, "spec.issuer", Reason::UnsupportedValue.as_str(), message.to_owned())
-}
-
-fn schedule(signing: &Signing) -> Schedule {
-    let Signing {
-        algorithms,
-        rotation_period_seconds,
-        pre_publish_seconds,
-        retire_seconds,
-        jwks_max_age_seconds: _,
-        // A change of it would have to be told from the last one; the compile step refuses it.
-        trigger: _,
-        revoked_key_ids,
-    } = signing;
-    Schedule {
-        algorithms: algorithms.iter().filter_map(|algorithm| algorithm.as_str().parse::<Algorithm>().ok()).collect(),
-        period: Some(*rotation_period_seconds).filter(|period| *period > 0),
-        pre_publish: *pre_publish_seconds,
-        retire: *retire_seconds,
-        revoked: revoked_key_ids.iter().map(ToString::to_string).collect(),
-    }
 }
 
 /// A random UUID (RFC 9562 §5.4), as the API server makes them.

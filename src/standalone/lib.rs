@@ -3,13 +3,13 @@
 //! ```text
 //! manifests ─► world ─► inputs ─► compile ─► catalog ─► whoever serves it
 //! (files)         │        ▲                 └──► state/credentials: what applications receive
-//!            identities  keys, passwords
+//!            identities  keys, passwords (compile, crypto)
 //!            └───── state/uids.json, seed.yaml, server-key.yaml, signing-keys.yaml ─────┘
 //! ```
 //!
-//! Reading order: [`manifests`] (files to objects) → [`world`] (objects together) → [`identities`], [`rotation`],
-//! [`passwords`] (what a cluster would know besides) → [`state`] (the folder) → [`engine`] (one pass) → [`watch`], [`run`]
-//! (the loop) → [`mod@check`] (the same without keys and state).
+//! Reading order: [`manifests`] (files to objects) → [`world`] (objects together) → [`identities`] (what a
+//! cluster would know besides) → [`state`] (the folder) → [`engine`] (one pass) → [`watch`], [`run`] (the loop) →
+//! [`mod@check`] (the same without keys and state).
 //!
 //! This member knows no HTTP framework and no store: it hands catalogs to a closure. Time is an argument everywhere.
 
@@ -19,9 +19,7 @@ pub mod finding;
 pub mod identities;
 pub mod manifests;
 mod parallel;
-pub mod passwords;
 pub mod report;
-pub mod rotation;
 pub mod run;
 pub mod state;
 pub mod watch;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::ObjectKey;
+use compile::passwords::Passwords;
 use crypto::PasswordPool;
 use oidc::catalog::Catalog;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::engine::{Engine, Passed, Reach, Serving};
-use crate::passwords::Passwords;
 use crate::report::News;
 use crate::state::folder::{StateError, StateLock};
 use crate::watch::watch;

@@ -9,9 +9,16 @@ use crate::{GROUP, OidcClientRecord, OidcUserRecord, record_crd};
 const UID: &str = "0b2c1a52-63f6-4b2e-9c8e-8d2f5c6f1a11";
 const OTHER: &str = "5f1d0c9e-1111-4222-8333-444455556666";
 
+fn name(kind: RecordKind) -> String {
+    match kind {
+        RecordKind::OidcClientRecord => UID.to_owned(),
+        RecordKind::OidcUserRecord => format!("{UID}.{OTHER}"),
+    }
+}
+
 fn record(kind: RecordKind) -> Value {
     json!({
-        "apiVersion": "portcullis.dev/v1alpha1", "kind": kind, "metadata": {"name": UID, "namespace": "identity"},
+        "apiVersion": "portcullis.dev/v1alpha1", "kind": kind, "metadata": {"name": name(kind), "namespace": "identity"},
         "spec": {
             "recordFormat": 1, "providerUID": OTHER, "payload": "{}", "mac": format!("k1.{}", "A".repeat(43)),
             "source": {"namespace": "team-a", "name": "notes", "uid": UID},
@@ -73,8 +80,10 @@ fn the_name_is_the_source_and_neither_source_nor_provider_changes() {
         put(&mut rewritten, "/spec/payload", r#"{"a":1}"#);
         assert!(judge(&rewritten, Some(&good)).is_ok());
         let mut misnamed = good.clone();
-        put(&mut misnamed, "/metadata/name", OTHER);
-        assert!(judge(&misnamed, None).is_err());
+        for other in [OTHER, &format!("{OTHER}.{UID}"), ""] {
+            put(&mut misnamed, "/metadata/name", other);
+            assert!(judge(&misnamed, None).is_err(), "{other}");
+        }
         for at in ["/spec/providerUID", "/spec/source/uid", "/spec/source/name", "/spec/source/namespace"] {
             let mut moved = good.clone();
             put(&mut moved, at, "ffffffff-1111-4222-8333-444455556666");

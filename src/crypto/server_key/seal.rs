@@ -32,8 +32,23 @@ impl ServerKeys {
     /// Seals the value for the purpose under the current key. The same associated data, part by part, must be given to
     /// [`ServerKeys::open`]: it says where the value belongs, so that it cannot be moved.
     pub fn seal(&self, purpose: Purpose, aad: &[&[u8]], plaintext: &[u8]) -> Vec<u8> {
+        self.seal_under(random::bytes::<NONCE_LEN>(), purpose, aad, plaintext)
+    }
+
+    /// As [`ServerKeys::seal`], but equal values at equal places seal alike: what is compared with what is stored is then
+    /// written only when it differs. The nonce is a MAC over both (RFC 8452 §9 asks for no more than that two values
+    /// under one nonce may show whether they are equal, which is what is wanted here).
+    pub fn seal_alike(&self, purpose: Purpose, aad: &[&[u8]], plaintext: &[u8]) -> Vec<u8> {
+        let parts: Vec<&[u8]> = aad.iter().copied().chain([plaintext]).collect();
+        let mut nonce = [0; NONCE_LEN];
+        for (octet, tag) in nonce.iter_mut().zip(self.mac(purpose, &parts).tag) {
+            *octet = tag;
+        }
+        self.seal_under(nonce, purpose, aad, plaintext)
+    }
+
+    fn seal_under(&self, nonce: [u8; NONCE_LEN], purpose: Purpose, aad: &[&[u8]], plaintext: &[u8]) -> Vec<u8> {
         let live = &self.0.current;
-        let nonce = random::bytes::<NONCE_LEN>();
         let mut out = Vec::with_capacity(1 + live.id.len() + NONCE_LEN + plaintext.len() + 16);
         // IDs have at most 64 characters.
         out.push(fail::or_abort(u8::try_from(live.id.len())));

@@ -1,12 +1,14 @@
 //! OIDC Core §5.1 and §5.4: one table of the standard claims and the scopes that ask for them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::scope::StandardScope;
 
 macro_rules! claims {
     ($($variant:ident = $wire:literal, $scope:ident;)*) => {
         /// A claim of OIDC Core §5.1 about a person, and `groups`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum StandardClaim { $(#[doc = concat!("`", $wire, "`")] $variant),* }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum StandardClaim { $(#[doc = concat!("`", $wire, "`")] #[serde(rename = $wire)] $variant),* }
 
         impl StandardClaim {
             /// All of them.

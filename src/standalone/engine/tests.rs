@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::fs;
 
-use crypto::{KeyState, PasswordPool};
+use crypto::{Algorithm, KeyState, PasswordPool};
 
 use super::*;
 

@@ -168,15 +168,7 @@ fn content(object: Object) -> Content {
         Object::Application(application) => spec_only(&application.spec),
         Object::Resource(resource) => spec_only(&resource.spec),
         Object::Group(group) => spec_only(&group.spec),
-        Object::User(user) => {
-            let mut claims = serde_json::to_value(&user.spec).unwrap_or_default();
-            if let Some(claims) = claims.as_object_mut() {
-                // Neither says anything about the person.
-                claims.remove("activation");
-                claims.remove("authentication");
-            }
-            Digests { claims: Some(digest(&claims)), ..spec_only(&user.spec) }
-        }
+        Object::User(user) => Digests { claims: Some(compile::claims_digest(&user.spec)), ..spec_only(&user.spec) },
         Object::Secret(_) | Object::Namespace(_) | Object::Other { .. } => return plain(object),
     };
     Content::Object(Box::new(object), digests)

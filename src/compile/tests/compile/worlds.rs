@@ -79,5 +79,8 @@ pub(crate) fn reasons(verdict: &Verdict) -> Vec<Reason> {
 
 pub(crate) fn clients(compiled: &Compiled) -> BTreeMap<String, Client> {
     let realms = compiled.catalogs.values().flat_map(Catalog::realms);
-    realms.flat_map(|realm| realm.clients.values()).map(|client| (client.id.to_string(), client.clone())).collect()
+    realms
+        .flat_map(|realm| realm.clients.values())
+        .map(|client| (client.id.to_string(), client.as_ref().clone()))
+        .collect()
 }

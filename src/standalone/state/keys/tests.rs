@@ -1,4 +1,5 @@
-use crypto::Algorithm;
+use crypto::{Algorithm, KeyState, SigningKey};
+use serde_json::Value;
 
 use super::*;
 
@@ -151,15 +152,14 @@ fn a_key_under_another_name_or_twice_is_damage() {
     let folder = place.folder();
     let ring = ring();
     let write = |name: String| {
-        let json = stored_key(&ring[1]);
-        let data = [(name, json.expose().as_bytes())].into();
-        SIGNING_KEYS.write(&folder, &provider(), BTreeMap::new(), data).unwrap();
+        let data = keys::signing_data(&ring[1..2]).into_values().map(|json| (name.clone(), json)).collect();
+        SIGNING_KEYS.write(&folder, &provider(), BTreeMap::new(), &data).unwrap();
         Keys::open(&folder, &provider())
     };
     assert!(write(format!("{}.json", ring[1].key.kid())).is_ok());
     assert!(write(format!("{}.json", ring[2].key.kid())).unwrap_err().to_string().contains("holds the key"));
     assert!(write("x.json".to_owned()).is_err());
-    SIGNING_KEYS.write(&folder, &provider(), BTreeMap::new(), BTreeMap::new()).unwrap();
+    SIGNING_KEYS.write(&folder, &provider(), BTreeMap::new(), &BTreeMap::new()).unwrap();
     assert!(Keys::open(&folder, &provider()).unwrap_err().to_string().contains("it holds no key"));
 }
 

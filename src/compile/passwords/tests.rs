@@ -8,9 +8,12 @@ fn key(name: &str) -> ObjectKey {
     ObjectKey::new("identity", name)
 }
 
-fn secret(data: &[(&str, &[u8])]) -> SecretManifest {
-    let data = data.iter().map(|(key, octets)| ((*key).to_owned(), Secret::new(octets.to_vec()))).collect();
-    SecretManifest { type_: "portcullis.dev/user-password".to_owned(), data }
+fn secret(data: &[(&str, &[u8])]) -> Data {
+    data.iter().map(|(key, octets)| ((*key).to_owned(), Secret::new(octets.to_vec()))).collect()
+}
+
+fn is(found: &UserPassword, hash: &PasswordHash) -> bool {
+    matches!(found, UserPassword::Hash(found) if found.as_secret_str().expose() == hash.as_secret_str().expose())
 }
 
 fn passwords(capacity: usize) -> Passwords {
@@ -146,4 +149,57 @@ fn what_cannot_be_a_password_is_refused() {
 #[test]
 fn a_review_hashes_nothing() {
     assert!(matches!(without_hashing(&secret(&[("password", b"x")])), UserPassword::Pending));
+}
+
+#[test]
+fn a_hash_that_is_remembered_is_not_computed_again() {
+    let hash = crypto::password::hash(&Secret::new("correct horse".to_owned())).unwrap();
+    let (alice, content) = (key("alice"), secret(&[("password", b"correct horse")]));
+    let mut passwords = passwords(1);
+    passwords.remember(&alice, &content, hash.clone());
+    assert!(is(&passwords.look_up(&alice, &content), &hash));
+    assert!(passwords.is_idle());
+    // It stands for this Secret with this content.
+    let bob = passwords.look_up(&key("bob"), &content);
+    assert!(matches!(bob, UserPassword::Pending), "{bob:?}");
+    let other = passwords.look_up(&alice, &secret(&[("password", b"battery staple")]));
+    assert!(matches!(other, UserPassword::Pending), "{other:?}");
+}
+
+#[test]
+fn a_hash_that_is_remembered_while_another_is_computed_stays() {
+    let hash = crypto::password::hash(&Secret::new("x".to_owned())).unwrap();
+    let content = secret(&[("password", b"x")]);
+    for submitted in [false, true] {
+        let mut passwords = passwords(1);
+        passwords.look_up(&key("a"), &content);
+        if submitted {
+            passwords.submit();
+        }
+        passwords.remember(&key("a"), &content, hash.clone());
+        assert_eq!(passwords.is_idle(), !submitted);
+        // Whoever waits behind it gets a turn.
+        passwords.look_up(&key("b"), &content);
+        while !passwords.is_idle() {
+            wait(&mut passwords);
+        }
+        assert!(is(&passwords.look_up(&key("a"), &content), &hash));
+        assert!(verifies(&passwords.look_up(&key("b"), &content), "x"));
+    }
+}
+
+#[test]
+fn without_a_password_there_is_nothing_to_remember() {
+    let hash = |password: &str| crypto::password::hash(&Secret::new(password.to_owned())).unwrap();
+    let (old, given) = (hash("old"), hash("given"));
+    let with_hash = secret(&[("hash", given.as_secret_str().expose().as_bytes())]);
+    let mut passwords = passwords(1);
+    passwords.remember(&key("a"), &with_hash, old.clone());
+    assert!(is(&passwords.look_up(&key("a"), &with_hash), &given));
+    for nothing in [secret(&[]), secret(&[("password", b"")])] {
+        passwords.remember(&key("a"), &nothing, old.clone());
+        let found = passwords.look_up(&key("a"), &nothing);
+        assert!(matches!(found, UserPassword::Missing | UserPassword::Unsupported(_)), "{found:?}");
+    }
+    assert!(passwords.known.is_empty());
 }

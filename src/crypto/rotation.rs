@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crypto::{Algorithm, KeyError, KeyState, RingKey, SigningKey};
+use crate::alg::Algorithm;
+use crate::key::{KeyError, SigningKey};
+use crate::ring::{KeyState, RingKey};
 
 /// When keys come and go. Times are in seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]

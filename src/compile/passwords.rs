@@ -1,14 +1,17 @@
-//! Passwords in manifests: each is hashed once per change of its Secret, off every other thread.
+//! Passwords of users, in Secrets of type [`USER_PASSWORD_TYPE`](crate::inputs::USER_PASSWORD_TYPE): each is hashed
+//! once per change of its Secret, off every other thread.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use api::ObjectKey;
-use compile::UserPassword;
 use crypto::{HashError, PasswordHash, PasswordPool, Pending, Secret};
 
-use crate::manifests::entry::SecretManifest;
+use crate::inputs::UserPassword;
+
+/// The content of a Secret.
+type Data = BTreeMap<String, Secret<Vec<u8>>>;
 
 /// The hashes of the passwords that were seen, and those being computed.
 #[derive(Debug)]
@@ -43,14 +46,14 @@ impl Passwords {
         Self { pool, pepper, known: BTreeMap::new(), waiting: VecDeque::new(), running: Vec::new() }
     }
 
-    /// What a Secret of a user holds. A password is hashed from the next [`Passwords::poll`] on; until that is done, the
-    /// answer is [`UserPassword::Pending`].
-    pub fn look_up(&mut self, key: &ObjectKey, secret: &SecretManifest) -> UserPassword {
-        let password = match read(secret) {
+    /// What the Secret of a user with this content holds. A password is hashed from the next [`Passwords::poll`] on;
+    /// until that is done, the answer is [`UserPassword::Pending`].
+    pub fn look_up(&mut self, key: &ObjectKey, data: &Data) -> UserPassword {
+        let password = match read(data) {
             Held::Password(password) => password,
             Held::Known(known) => return known,
         };
-        let digest = crypto::hash::sha256(&[self.pepper.as_slice(), password.expose().as_bytes()].concat());
+        let digest = self.digest(&password);
         match self.known.get(key) {
             Some(known) if known.digest == digest => known.outcome.clone().unwrap_or(UserPassword::Pending),
             Some(_) | None => {
@@ -59,6 +62,17 @@ impl Passwords {
                 UserPassword::Pending
             }
         }
+    }
+
+    /// Takes a hash that was computed from this very content earlier, so that a restart does not compute it again. That
+    /// it was is for the caller to know: a check here would take as long as hashing. Does nothing where the content
+    /// holds no password to hash.
+    pub fn remember(&mut self, key: &ObjectKey, data: &Data, hash: PasswordHash) {
+        let Held::Password(password) = read(data) else { return };
+        let digest = self.digest(&password);
+        self.known.insert(key.clone(), Known { digest, outcome: Some(UserPassword::Hash(hash)) });
+        // What runs already goes on, since its end is what leads to those that still wait.
+        self.waiting.retain(|(job, _)| job.secret != *key);
     }
 
     /// Forgets all but these Secrets.
@@ -87,13 +101,18 @@ impl Passwords {
                 Ok(Err(error)) => UserPassword::Unsupported(error.to_string()),
                 Err(lost) => UserPassword::Unsupported(lost.to_string()),
             };
+            // A hash that was remembered meanwhile stays.
             if let Some(known) = known.get_mut(&job.secret).filter(|known| known.digest == job.digest) {
-                known.outcome = Some(outcome);
+                known.outcome.get_or_insert(outcome);
             }
             progress = Poll::Ready(());
             false
         });
         progress
+    }
+
+    fn digest(&self, password: &Secret<String>) -> [u8; 32] {
+        crypto::hash::sha256(&[self.pepper.as_slice(), password.expose().as_bytes()].concat())
     }
 
     /// Fills the pool. With no room left, jobs are running, and the next one that ends leads here again.
@@ -114,11 +133,11 @@ enum Held {
     Known(UserPassword),
 }
 
-/// What a Secret of type `portcullis.dev/user-password` holds.
-fn read(secret: &SecretManifest) -> Held {
+/// What stands in this content.
+fn read(data: &Data) -> Held {
     let unsupported = |why: &str| Held::Known(UserPassword::Unsupported(why.to_owned()));
     let text = |octets: &Secret<Vec<u8>>| std::str::from_utf8(octets.expose()).ok().map(str::to_owned).map(Secret::new);
-    match (secret.data.get("hash"), secret.data.get("password")) {
+    match (data.get("hash"), data.get("password")) {
         (None, None) => Held::Known(UserPassword::Missing),
         (Some(_), Some(_)) => unsupported("has both `hash` and `password`: remove one of them"),
         (Some(hash), None) => {
@@ -141,9 +160,9 @@ fn read(secret: &SecretManifest) -> Held {
     }
 }
 
-/// What a Secret holds where nothing is hashed: a password that could be is as good as its hash.
-pub fn without_hashing(secret: &SecretManifest) -> UserPassword {
-    match read(secret) {
+/// What a Secret with this content holds where nothing is hashed: a password that could be is as good as its hash.
+pub fn without_hashing(data: &Data) -> UserPassword {
+    match read(data) {
         Held::Password(_) => UserPassword::Pending,
         Held::Known(known) => known,
     }

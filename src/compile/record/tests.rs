@@ -1,0 +1,130 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crypto::{PasswordHash, Secret};
+use oidc::account::Account;
+use oidc::ids::{Subject as Sub, Username};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::inputs::Epoch;
+
+const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$4bqBoMvMxTVmPuC1nQ5ZFA8vbXKO6Xqo6X9nU6pEDfM";
+
+fn keys(octet: u8) -> ServerKeys {
+    ServerKeys::new([("k".to_owned(), Secret::new([octet; 32]))].into(), "k".to_owned()).unwrap()
+}
+
+fn source() -> (ObjectKey, Uid) {
+    (ObjectKey::new("team-a", "notes"), Uid::new("0b2c1a52-63f6-4b2e-9c8e-8d2f5c6f1a11"))
+}
+
+fn record(payload: &Value) -> Record {
+    let (key, uid) = source();
+    Record::new(&keys(1), Subject::Client, &Uid::new("p"), (&key, &uid), payload)
+}
+
+fn nothing() -> Value {
+    json!({"client": null, "secrets": {"generation": 1, "epoch": 3}})
+}
+
+#[test]
+fn what_was_written_is_read() {
+    let payload = ClientPayload::read(&keys(1), &record(&nothing())).unwrap();
+    assert!(payload.client.is_none());
+    assert_eq!(payload.secrets, Epoch { generation: 1, epoch: 3 });
+}
+
+#[test]
+fn t_k08_no_part_of_a_record_can_be_altered() {
+    let good = record(&nothing());
+    let check = |change: &dyn Fn(&mut Record)| {
+        let mut altered = good.clone();
+        change(&mut altered);
+        assert_eq!(altered.open::<Value>(&keys(1)), Err(RecordError::Mac), "{altered:?}");
+    };
+    check(&|record| record.subject = Subject::User);
+    check(&|record| record.provider = Uid::new("q"));
+    check(&|record| record.source.namespace = "team-b".to_owned());
+    check(&|record| record.source.name = "other".to_owned());
+    check(&|record| record.source_uid = Uid::new("u"));
+    check(&|record| record.payload.push(' '));
+    check(&|record| record.mac.insert(0, 'x'));
+    check(&|record| record.mac.clear());
+    // Text that moves from one part to the next is another text.
+    check(&|record| {
+        record.source.namespace = "team-an".to_owned();
+        record.source.name = "otes".to_owned();
+    });
+    assert_eq!(good.open::<Value>(&keys(2)), Err(RecordError::Mac), "of another server key");
+}
+
+#[test]
+fn f47_a_format_of_another_version_is_told_from_a_forgery() {
+    let newer = Record { format: 2, ..record(&nothing()) };
+    let error = newer.open::<Value>(&keys(1)).unwrap_err();
+    assert_eq!(error, RecordError::Format(2));
+    assert_eq!(error.to_string(), "record format 2 is not known to this version, which reads 1");
+}
+
+#[test]
+fn f47_a_member_that_is_not_known_is_not_passed_over() {
+    let mut payload = nothing();
+    payload["onlyOnSundays"] = json!(true);
+    let error = ClientPayload::read(&keys(1), &record(&payload)).unwrap_err();
+    assert!(matches!(&error, RecordError::Payload(why) if why.contains("onlyOnSundays")), "{error}");
+}
+
+#[test]
+fn a_record_is_the_same_in_the_kind_and_back() {
+    let record = record(&nothing());
+    let spec = OidcClientRecordSpec::from(record.clone());
+    assert_eq!(Record::from(&spec), record);
+    let user = Record { subject: Subject::User, ..record };
+    assert_eq!(Record::from(&OidcUserRecordSpec::from(user.clone())), user);
+}
+
+fn alice(hash: Option<&str>) -> Account {
+    let (_, uid) = source();
+    Account {
+        subject: Sub::new("s"),
+        uid,
+        username: Username::new("alice"),
+        password: hash.map(|hash| PasswordHash::parse(hash).unwrap()),
+        claims: BTreeMap::from([(oidc::claims::StandardClaim::Email, json!("a@example.com"))]),
+        groups: BTreeSet::new(),
+        attributes: BTreeMap::new(),
+    }
+}
+
+fn user_record(provider: &Uid) -> Record {
+    let (key, uid) = source();
+    let account = alice(Some(HASH));
+    let source = KnownPassword { uid: "s1".to_owned(), resource_version: "7".to_owned() };
+    let password = account.password.as_ref().map(|hash| (hash, source));
+    let payload = UserPayload::new(&keys(1), provider, &uid, Some(&account), password, None);
+    Record::new(&keys(1), Subject::User, provider, (&key, &uid), &payload)
+}
+
+#[test]
+fn an_account_comes_back_with_its_password() {
+    let record = user_record(&Uid::new("p"));
+    let payload = UserPayload::read(&keys(1), &record).unwrap();
+    let account = payload.account(&keys(1), &record).unwrap().unwrap();
+    assert_eq!(account.username.as_str(), "alice");
+    assert_eq!(account.password.unwrap().as_secret_str().expose(), HASH);
+    assert_eq!(payload.password_source().unwrap().resource_version, "7");
+    assert_eq!(user_record(&Uid::new("p")), record, "equal people are written alike");
+}
+
+#[test]
+fn t_k08_a_sealed_password_cannot_be_moved_or_read() {
+    let record = user_record(&Uid::new("p"));
+    assert!(!record.payload.contains("argon2"), "{}", record.payload);
+    let payload = UserPayload::read(&keys(1), &record).unwrap();
+    for moved in
+        [Record { provider: Uid::new("q"), ..record.clone() }, Record { source_uid: Uid::new("u"), ..record.clone() }]
+    {
+        let error = payload.account(&keys(1), &moved).unwrap_err();
+        assert!(error.to_string().contains("not authentic"), "{error}");
+    }
+}

@@ -1,0 +1,125 @@
+//! The payload of an OidcUserRecord.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crypto::{PasswordHash, Purpose, Secret, ServerKeys, b64, record_aad};
+use oidc::account::Account;
+use oidc::claims::StandardClaim;
+use oidc::ids::{GroupName, Subject, Uid, Username};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Record, RecordError};
+
+/// What the servers and a later controller must know of a person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UserPayload {
+    /// The account without its password; none while the person is refused or disabled.
+    account: Option<AccountPayload>,
+    /// The hash of their password, sealed.
+    password: Option<String>,
+    /// Which content of which Secret that hash was made from: a restart hashes nothing again.
+    password_source: Option<KnownPassword>,
+    /// When their claims changed last.
+    claims: Option<ClaimsAt>,
+}
+
+/// A Secret's content, by what the API server changes with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KnownPassword {
+    /// UID of the Secret.
+    pub uid: String,
+    /// Its resource version.
+    pub resource_version: String,
+}
+
+/// The last change of a person's claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClaimsAt {
+    /// Digest of the claims.
+    pub digest: String,
+    /// In seconds since 1970.
+    pub updated_at: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AccountPayload {
+    subject: Subject,
+    username: Username,
+    claims: BTreeMap<StandardClaim, Value>,
+    groups: BTreeSet<GroupName>,
+    attributes: BTreeMap<String, String>,
+}
+
+impl UserPayload {
+    /// Takes an account apart. The hash is sealed for the record of this person at this provider.
+    pub fn new(
+        keys: &ServerKeys,
+        provider: &Uid,
+        user: &Uid,
+        account: Option<&Account>,
+        password: Option<(&PasswordHash, KnownPassword)>,
+        claims: Option<ClaimsAt>,
+    ) -> Self {
+        let account = account.map(|account| {
+            let Account { subject, uid: _, username, password: _, claims, groups, attributes } = account.clone();
+            AccountPayload { subject, username, claims, groups, attributes }
+        });
+        let (password, password_source) = password.unzip();
+        let seal = |hash: &PasswordHash| {
+            let aad = aad(provider, user);
+            b64::encode(&keys.seal_alike(Purpose::RecordSeal, &[&aad], hash.as_secret_str().expose().as_bytes()))
+        };
+        Self { account, password: password.map(seal), password_source, claims }
+    }
+
+    /// Reads a record.
+    pub fn read(keys: &ServerKeys, record: &Record) -> Result<Self, RecordError> {
+        record.open(keys)
+    }
+
+    /// The account that is served, if there is one. A hash that does not come out of its seal is an error: without it
+    /// the person would be locked out, and nobody would know why.
+    pub fn account(&self, keys: &ServerKeys, record: &Record) -> Result<Option<Account>, RecordError> {
+        let Some(account) = &self.account else { return Ok(None) };
+        let AccountPayload { subject, username, claims, groups, attributes } = account.clone();
+        let password = self.password(keys, record)?;
+        let uid = record.source_uid.clone();
+        Ok(Some(Account { subject, uid, username, password, claims, groups, attributes }))
+    }
+
+    /// The hash of their password.
+    pub fn password(&self, keys: &ServerKeys, record: &Record) -> Result<Option<PasswordHash>, RecordError> {
+        let Some(sealed) = &self.password else { return Ok(None) };
+        let unsealed = |why: &str| RecordError::Payload(format!("the password hash: {why}"));
+        let sealed = b64::decode(sealed).ok_or_else(|| unsealed("not base64url"))?;
+        let aad = aad(&record.provider, &record.source_uid);
+        let text: Secret<Vec<u8>> =
+            keys.open(Purpose::RecordSeal, &[&aad], &sealed).map_err(|error| unsealed(&error.to_string()))?;
+        let text = std::str::from_utf8(text.expose()).map_err(|_| unsealed("not text"))?;
+        PasswordHash::parse(text).map(Some).map_err(|error| unsealed(&error.to_string()))
+    }
+
+    /// See [`KnownPassword`].
+    pub fn password_source(&self) -> Option<&KnownPassword> {
+        self.password_source.as_ref()
+    }
+
+    /// See [`ClaimsAt`].
+    pub fn claims(&self) -> Option<&ClaimsAt> {
+        self.claims.as_ref()
+    }
+
+    /// Their user name and subject, which nobody else may take while they exist.
+    pub fn names(&self) -> Option<(&Username, &Subject)> {
+        self.account.as_ref().map(|account| (&account.username, &account.subject))
+    }
+}
+
+fn aad(provider: &Uid, user: &Uid) -> Vec<u8> {
+    record_aad(provider.as_str(), api::RecordKind::OidcUserRecord.as_str(), user.as_str(), "spec.payload.password")
+}
