@@ -17,6 +17,7 @@ use axum::routing::MethodRouter;
 use crypto::PasswordPool;
 use futures::FutureExt as _;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use oidc::catalog::Catalog;
 use oidc::discovery::Endpoint;
 use oidc::time::Time;
 use store::Store;
@@ -156,9 +157,9 @@ impl App {
         response
     }
 
-    /// Whether a catalog has been published.
-    pub(crate) fn catalog_digest(&self) -> Option<String> {
-        self.0.catalogs.digest()
+    /// The catalog that is served, once one has been published.
+    pub(crate) fn catalog(&self) -> Option<Arc<Catalog>> {
+        Some(Arc::clone(&self.0.catalogs.current()?.catalog))
     }
 
     /// What is shared by all requests.

@@ -19,7 +19,7 @@ pub(crate) struct Origins(HashSet<String>);
 impl Origins {
     /// Collects them.
     pub(crate) fn of(realm: &Realm) -> Self {
-        Self(realm.clients.values().filter(|client| client.is_public()).flat_map(origins).collect())
+        Self(realm.clients.values().filter(|client| client.is_public()).flat_map(|client| origins(client)).collect())
     }
 
     /// Whether some public client is registered at this origin.

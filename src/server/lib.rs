@@ -14,7 +14,10 @@
 //! - `clock` and `entropy` are the only readers of time and randomness, and both are ports.
 //! - No lock is held across a wait, and nothing on the path of a request scans what grows with the catalog.
 //! - The member knows no Kubernetes and no database: catalogs come in through a handle, the store through its trait.
+//! - The internal port is apart from all this: `internal` says what it tells, `acknowledge` answers the controller, and
+//!   `probes` is the same port for a process without a provider.
 
+mod acknowledge;
 mod address;
 mod app;
 mod audit;
@@ -26,16 +29,21 @@ mod cookies;
 mod cors;
 mod dispatch;
 mod entropy;
+mod feed_metrics;
 mod flow;
+mod freshness;
 mod headers;
 mod housekeeping;
 mod interaction;
 mod internal;
 mod listen;
+mod loaded;
 mod metrics;
 mod negotiate;
+mod open_metrics;
 mod pages;
 mod places;
+mod probes;
 mod refusal;
 mod reply;
 mod routes;
@@ -52,5 +60,9 @@ pub use app::{App, Peer, Ports};
 pub use cidr::{Cidr, CidrError};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
+pub use freshness::Freshness;
+pub use loaded::LoadedHandle;
+pub use open_metrics::ExtraMetrics;
+pub use probes::{Probes, serve_probes};
 pub use serve::{Options, ServeError, Server, serve};
 pub use snapshot::{CatalogHandle, Published};

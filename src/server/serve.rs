@@ -16,9 +16,13 @@ use crate::app::{App, Ports};
 use crate::cidr::Cidr;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
+use crate::freshness::Freshness;
+use crate::housekeeping;
+use crate::internal::{self, Sources};
 use crate::listen::{self, Bounds};
+use crate::loaded::LoadedHandle;
+use crate::open_metrics::ExtraMetrics;
 use crate::snapshot::CatalogHandle;
-use crate::{housekeeping, internal};
 
 /// Connections of the internal port: probes and a few scrapers.
 const INTERNAL_CONNECTIONS: usize = 64;
@@ -40,10 +44,20 @@ pub struct Options {
     pub max_connections: usize,
     /// How long requests may take to finish once the server stops.
     pub drain: Duration,
+    /// Which replica this is, and what it has loaded: the internal port tells the controller on `/loaded`. `None` where no
+    /// controller asks.
+    pub acknowledge: Option<(String, LoadedHandle)>,
+    /// When the API server was heard from; `None` where there is none.
+    pub freshness: Option<Freshness>,
+    /// `--max-staleness-seconds`: the server is not ready once [`Options::freshness`] knows of a longer silence. `None`: it
+    /// stays ready, and serves what it has.
+    pub max_staleness: Option<Duration>,
+    /// What `/metrics` tells beside the server's own.
+    pub extra_metrics: Option<ExtraMetrics>,
 }
 
 impl Default for Options {
-    /// Loopback, no proxy, and half of the processors for passwords.
+    /// Loopback, no proxy, half of the processors for passwords, and no controller.
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let password_threads = (processors / 2).max(1);
@@ -55,6 +69,10 @@ impl Default for Options {
             password_queue: password_threads * 32,
             max_connections: 10_000,
             drain: Duration::from_secs(10),
+            acknowledge: None,
+            freshness: None,
+            max_staleness: None,
+            extra_metrics: None,
         }
     }
 }
@@ -145,6 +163,10 @@ impl Server {
             password_queue,
             max_connections,
             drain,
+            acknowledge,
+            freshness,
+            max_staleness,
+            extra_metrics,
         } = options;
         let passwords = PasswordPool::new(password_threads, password_queue).map_err(ServeError::Threads)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -163,15 +185,20 @@ impl Server {
             listen::accept(public, app.clone(), bounds, shutdown.clone()).await;
             drained.cancel();
         };
-        let bounds = Bounds {
-            connections: INTERNAL_CONNECTIONS,
-            per_network: INTERNAL_CONNECTIONS,
-            proxies: Vec::new(),
-            drain: Duration::from_secs(1),
-        };
-        let internal = listen::accept(internal, internal::router(app.clone()), bounds, drained.clone());
+        let sources = Sources { app: app.clone(), acknowledge, freshness, max_staleness, extra_metrics };
+        let internal = listen::accept(internal, internal::router(sources), internal_bounds(), drained.clone());
         tokio::join!(public, internal, housekeeping::run(&*store, &*clock, &shutdown));
         Ok(())
+    }
+}
+
+/// Bounds of an internal port.
+pub(crate) const fn internal_bounds() -> Bounds {
+    Bounds {
+        connections: INTERNAL_CONNECTIONS,
+        per_network: INTERNAL_CONNECTIONS,
+        proxies: Vec::new(),
+        drain: Duration::from_secs(1),
     }
 }
 
@@ -202,7 +229,7 @@ fn connections(wanted: usize, files: Option<u64>) -> usize {
     connections
 }
 
-async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, ServeError> {
+pub(crate) async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| {
         let kind = source.kind();
         let hint = if kind == io::ErrorKind::AddrInUse {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crypto::{PasswordHash, Secret};
 use futures::future::BoxFuture;
 use oidc::account::Account;
+use oidc::acknowledge::Loaded;
 use oidc::catalog::{Catalog, Realm};
 use oidc::client::Client;
 use oidc::ids::{ClientId, Uid};
@@ -52,6 +53,19 @@ pub(crate) fn catalog(realms: Vec<Realm>, digest: &str) -> Arc<Catalog> {
     Arc::new(Catalog::new(Uid::new("provider-1"), SERVER_KEYS.clone(), realms, digest.to_owned()))
 }
 
+/// What a feed says of a catalog with this digest.
+pub(crate) fn loaded(digest: &str) -> Loaded {
+    let versions = [("oidcclientrecords", "12"), ("secrets/default-signing-keys", "7")];
+    Loaded {
+        provider: Uid::new("provider-1"),
+        record_formats: vec![1],
+        loaded: versions.map(|(resource, version)| (resource.to_owned(), version.to_owned())).into(),
+        unreadable: [("r2".to_owned(), "its MAC does not hold".to_owned())].into(),
+        more_unreadable: 0,
+        digest: digest.to_owned(),
+    }
+}
+
 pub(crate) fn opaque(number: u8) -> Opaque {
     Opaque::new(Uuid::from_u128(number.into()), [number; 32])
 }
@@ -78,7 +92,7 @@ impl Clock for FixedClock {
     }
 
     fn elapsed(&self) -> Duration {
-        Duration::ZERO
+        Duration::from_millis(self.0.load(Ordering::SeqCst).abs_diff(NOW.millis()))
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
