@@ -1,10 +1,15 @@
 //! The commands and their flags. A flag is also an environment variable: `PORTCULLIS_` and its name.
 
 mod check;
+mod cluster;
+mod controller;
 mod crds;
 mod hash_password;
 mod logging;
 mod output;
+mod run;
+mod server;
+mod signals;
 mod standalone;
 mod terminal;
 
@@ -22,6 +27,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Reconcile the custom resources of a cluster.
+    Controller(controller::Args),
+    /// Serve one provider of a cluster.
+    Server(server::Args),
+    /// Do both in one process, for a small cluster.
+    Run(run::Args),
     /// Serve a folder of manifests, without a cluster.
     Standalone(standalone::Args),
     /// Judge manifests offline and print every error. Exit status: 0 all is well, 1 something is refused, 2 something
@@ -44,6 +55,9 @@ const EXIT_USAGE: u8 = 2;
 /// Does what was asked for.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     match cli.command {
+        Command::Controller(args) => controller::run(args),
+        Command::Server(args) => server::run(args),
+        Command::Run(args) => run::run(args),
         Command::Standalone(args) => standalone::run(args),
         Command::Check(args) => check::run(args),
         Command::Crds(args) => crds::run(&args),

@@ -11,9 +11,9 @@ use api::ObjectKey;
 use server::{CatalogHandle, Cidr, Clock as _, ServeError, Server, SystemClock};
 use store::Store;
 use store::sqlite::{OpenError, Sqlite};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::signals::signals;
 use super::{EXIT_USAGE, fail, logging};
 
 /// What to serve, and where.
@@ -128,25 +128,6 @@ async fn join(standalone: Standalone, store: Arc<dyn Store>, options: server::Op
     let (served, ran) = tokio::join!(serving, running);
     ran?;
     served
-}
-
-/// Cancels at SIGTERM and SIGINT. A second one ends the process at once: the state is whole at any moment.
-fn signals(shutdown: CancellationToken) -> std::io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        let mut next = async || {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        next().await;
-        tracing::info!("stopping: requests in progress are finished first");
-        shutdown.cancel();
-        next().await;
-        std::process::exit(1);
-    })
 }
 
 fn provider(text: &str) -> Result<ObjectKey, String> {

@@ -14,7 +14,7 @@ use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use xtask::control_plane::ControlPlane;
 
-/// Where the two programs have their ServiceAccounts.
+/// Where the controller has its ServiceAccount.
 const SYSTEM: &str = "portcullis-system";
 
 /// How long roles may take to be aggregated and bound.
@@ -25,9 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub enum Role<'a> {
     /// May do everything.
     ClusterAdmin,
-    /// The controller's ServiceAccount.
+    /// The controller's ServiceAccount. Provider namespaces of the harness bind it.
     Controller,
-    /// The server's ServiceAccount, bound in this provider namespace.
+    /// The server's ServiceAccount, in this provider namespace.
     Server(&'a str),
     /// May look, in this namespace.
     View(&'a str),
@@ -60,11 +60,11 @@ impl<'a> Role<'a> {
             Self::Controller => Some(Made {
                 account: (SYSTEM, "portcullis-controller"),
                 bound: None,
-                may: ("create", "oidcclientrecords"),
+                may: ("list", "oidcapplications"),
             }),
             Self::Server(namespace) => Some(Made {
-                account: (SYSTEM, "portcullis-server"),
-                bound: Some(("portcullis-server", namespace)),
+                account: (namespace, "portcullis-server"),
+                bound: None,
                 may: ("watch", "oidcclientrecords"),
             }),
             Self::View(namespace) => Some(usual("view", namespace, "list", "oidcapplications")),

@@ -1,7 +1,7 @@
 //! The control plane that the tests of one binary share.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,11 +50,18 @@ impl Cluster {
         alone.lock().context("wait for another run of these tests")?;
         let plane = ControlPlane::start(&folder.join(name))?;
         installation::install(&plane)?;
-        let roles = paths::root().join("tests/cluster/rbac.yaml");
-        let mut kubectl = Command::new(plane.kubectl());
-        kubectl.arg("--kubeconfig").arg(plane.kubeconfig()).arg("apply").arg("-f").arg(roles).stdout(Stdio::null());
-        steps::succeed(kubectl)?;
-        Ok(Self { plane, _alone: alone })
+        let cluster = Self { plane, _alone: alone };
+        for roles in ["controller.yaml", "roles.yaml"] {
+            cluster.apply(&paths::root().join("charts/rbac").join(roles))?;
+        }
+        Ok(cluster)
+    }
+
+    fn apply(&self, manifests: &Path) -> Result<()> {
+        let mut kubectl = Command::new(self.plane.kubectl());
+        kubectl.arg("--kubeconfig").arg(self.plane.kubeconfig()).arg("apply").arg("-f").arg(manifests);
+        kubectl.stdout(Stdio::null());
+        steps::succeed(kubectl)
     }
 
     /// The processes.
@@ -71,13 +78,22 @@ impl Cluster {
     pub async fn namespace(&self, name: &str, kind: NamespaceKind) -> Result<String> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let labels = match kind {
-            NamespaceKind::Tenant => json!({}),
-            NamespaceKind::Provider => json!({"portcullis.dev/provider-namespace": "true"}),
-        };
-        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}}))?;
-        let api: Api<Namespace> = Api::all(self.client(&Role::ClusterAdmin).await?);
-        api.create(&PostParams::default(), &namespace).await.with_context(|| format!("create namespace {name}"))?;
+        match kind {
+            NamespaceKind::Tenant => {
+                let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
+                let api: Api<Namespace> = Api::all(self.client(&Role::ClusterAdmin).await?);
+                let created = api.create(&PostParams::default(), &namespace).await;
+                created.with_context(|| format!("create namespace {name}"))?;
+            }
+            NamespaceKind::Provider => {
+                // With the roles of both programs, as its platform team would apply them.
+                let path = paths::root().join("charts/rbac/provider.yaml");
+                let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+                let here = self.plane.logs().join(format!("{name}.yaml"));
+                std::fs::write(&here, text.replace("identity", &name)).context("write the roles of a namespace")?;
+                self.apply(&here)?;
+            }
+        }
         Ok(name)
     }
 

@@ -18,7 +18,15 @@ fn record(kind: RecordKind, namespace: &str) -> Value {
     let source = json!({"namespace": namespace, "name": "notes", "uid": UID});
     let mac = format!("k1.{}", "A".repeat(43));
     let spec = json!({"recordFormat": 1, "providerUID": UID, "source": source, "payload": "{}", "mac": mac});
-    manifest(kind.as_str(), UID, &spec)
+    manifest(kind.as_str(), &name(kind), &spec)
+}
+
+/// A record of a user says for which provider it is.
+fn name(kind: RecordKind) -> String {
+    match kind {
+        RecordKind::OidcClientRecord => UID.to_owned(),
+        RecordKind::OidcUserRecord => format!("{UID}.{UID}"),
+    }
 }
 
 fn records(client: &Client, kind: RecordKind, namespace: &str) -> Api<DynamicObject> {
@@ -70,16 +78,17 @@ async fn records_are_written_by_the_controller_alone() -> Result<()> {
         assert!(refused.code == 403 && refused.message.contains(why), "{refused:?}");
         create(&theirs, &record(*kind, &namespace)).await?.unwrap();
 
+        let uid = &name(*kind);
         let merge = |patch: Value| Patch::Merge(patch);
         let params = PatchParams::default();
-        forbidden(ours.patch(UID, &params, &merge(json!({"spec": {"payload": "[]"}}))).await, why);
-        forbidden(ours.patch(UID, &params, &merge(json!({"metadata": {"labels": {"a": "b"}}}))).await, why);
-        forbidden(ours.delete(UID, &DeleteParams::default()).await, why);
+        forbidden(ours.patch(uid, &params, &merge(json!({"spec": {"payload": "[]"}}))).await, why);
+        forbidden(ours.patch(uid, &params, &merge(json!({"metadata": {"labels": {"a": "b"}}}))).await, why);
+        forbidden(ours.delete(uid, &DeleteParams::default()).await, why);
         forbidden(ours.delete_collection(&DeleteParams::default(), &ListParams::default()).await, why);
 
-        theirs.patch(UID, &params, &merge(json!({"spec": {"payload": "[1]"}}))).await?;
-        assert_eq!(ours.get(UID).await?.data["spec"]["payload"], "[1]");
-        theirs.delete(UID, &DeleteParams::default()).await?;
+        theirs.patch(uid, &params, &merge(json!({"spec": {"payload": "[1]"}}))).await?;
+        assert_eq!(ours.get(uid).await?.data["spec"]["payload"], "[1]");
+        theirs.delete(uid, &DeleteParams::default()).await?;
     }
     Ok(())
 }

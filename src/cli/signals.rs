@@ -1,0 +1,23 @@
+//! How a process is told to end.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Cancels at SIGTERM and SIGINT. A second one ends the process at once: the state is whole at any moment.
+pub(super) fn signals(shutdown: CancellationToken) -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        tracing::info!("stopping: requests in progress are finished first");
+        shutdown.cancel();
+        next().await;
+        std::process::exit(1);
+    })
+}

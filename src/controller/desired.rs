@@ -1,0 +1,190 @@
+//! What should be there, according to the last compilation. Pure.
+
+use std::collections::BTreeMap;
+
+use api::{Kind, ObjectKey, OidcUser, RecordKind};
+use compile::record::{ClientPayload, ProviderPayload, RealmPayload, Record, Subject, UserPayload};
+use compile::{Compiled, ObjectRef, SecretInput, UserPassword, Verdict};
+use crypto::{PasswordHash, ServerKeys};
+use oidc::account::Account;
+use oidc::catalog::Catalog;
+use oidc::ids::Uid;
+
+use crate::material::fingerprints;
+use crate::world::{RecordId, World};
+
+/// What should be there.
+#[derive(Debug, Default)]
+pub(crate) struct Desired {
+    /// The outcome of the compilation.
+    pub(crate) compiled: Option<Compiled>,
+    /// The record of each provider; none where it is left as it is.
+    pub(crate) providers: BTreeMap<ObjectKey, Record>,
+    /// The records of each application and user. What is not listed is left as it is.
+    pub(crate) records: BTreeMap<ObjectRef, BTreeMap<RecordId, Record>>,
+    /// The name of the Secret of each application that should have one.
+    pub(crate) secrets: BTreeMap<ObjectKey, ObjectKey>,
+}
+
+impl Desired {
+    /// From a compilation of this world.
+    pub(crate) fn new(world: &World, compiled: Compiled) -> Self {
+        let mut desired = Self::default();
+        for (key, secret) in &compiled.credentials {
+            desired.secrets.insert(secret.application.clone(), key.clone());
+        }
+        let keepers: Vec<Keeper<'_>> = Keeper::all(world, &compiled).collect();
+        for keeper in &keepers {
+            if !keeper.frozen {
+                desired.providers.insert(keeper.key.clone(), keeper.record(world));
+            }
+        }
+        for (key, object) in &world.inputs.applications {
+            let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
+            let provider = world.provider_of(object);
+            let Some(keeper) = keepers.iter().find(|keeper| *keeper.key == provider) else { continue };
+            let record = keeper.client(world, key, &uid, true);
+            desired.put(Kind::OidcApplication, key, record);
+        }
+        for (key, object) in &world.inputs.users {
+            let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
+            for keeper in keepers.iter().filter(|keeper| keeper.key.namespace == key.namespace) {
+                let record = keeper.user(world, key, object, &uid);
+                desired.put(Kind::OidcUser, key, record);
+            }
+        }
+        // What exists and cannot be read is served to nobody, and loses nothing.
+        for (object, unreadable) in &world.unreadable {
+            let Some(uid) = &unreadable.uid else { continue };
+            for keeper in &keepers {
+                let record = match object.kind {
+                    Kind::OidcApplication => keeper.client(world, &object.key, uid, false),
+                    Kind::OidcUser => keeper.nobody(world, &object.key, uid),
+                    Kind::OidcProvider | Kind::OidcResource | Kind::OidcGroup => None,
+                };
+                desired.put(object.kind, &object.key, record);
+            }
+        }
+        drop(keepers);
+        desired.compiled = Some(compiled);
+        desired
+    }
+
+    /// The verdict on an object.
+    pub(crate) fn verdict(&self, object: &ObjectRef) -> Option<&Verdict> {
+        self.compiled.as_ref()?.verdicts.get(object)
+    }
+
+    /// The objects for which something else should be there than before.
+    pub(crate) fn differing(&self, before: &Self) -> Vec<ObjectRef> {
+        let verdicts = self.compiled.iter().flat_map(|compiled| &compiled.verdicts);
+        verdicts
+            .filter(|(object, verdict)| {
+                before.verdict(object) != Some(verdict) || before.records.get(object) != self.records.get(object)
+            })
+            .map(|(object, _)| object.clone())
+            .collect()
+    }
+
+    fn put(&mut self, kind: Kind, key: &ObjectKey, record: Option<(RecordId, Record)>) {
+        if let Some((id, record)) = record {
+            self.records.entry(ObjectRef::new(kind, key.clone())).or_default().insert(id, record);
+        }
+    }
+}
+
+/// A provider that can seal.
+struct Keeper<'w> {
+    key: &'w ObjectKey,
+    uid: Uid,
+    keys: &'w ServerKeys,
+    catalog: Option<&'w Catalog>,
+    accounts: BTreeMap<&'w Uid, &'w Account>,
+    clients: BTreeMap<&'w Uid, &'w std::sync::Arc<oidc::client::Client>>,
+    /// Accepted, and yet something of its key material is missing: then nobody can tell what should be served, and what
+    /// is served goes on.
+    frozen: bool,
+}
+
+impl<'w> Keeper<'w> {
+    fn all(world: &'w World, compiled: &'w Compiled) -> impl Iterator<Item = Self> {
+        world.inputs.providers.iter().filter_map(|(key, object)| {
+            let uid = object.metadata.uid.clone().map(Uid::new)?;
+            let keys = world.materials.get(key)?.server_keys()?;
+            let catalog = compiled.catalogs.get(key);
+            let accepted =
+                compiled.verdicts.get(&ObjectRef::new(Kind::OidcProvider, key.clone())).is_some_and(Verdict::accepted);
+            let realms = || catalog.into_iter().flat_map(Catalog::realms);
+            Some(Self {
+                key,
+                uid,
+                keys,
+                catalog,
+                accounts: realms().flat_map(|realm| realm.accounts.iter()).map(|one| (&one.uid, one)).collect(),
+                clients: realms().flat_map(|realm| realm.clients.values()).map(|one| (&one.uid, one)).collect(),
+                frozen: accepted && !world.inputs.materials.contains_key(key),
+            })
+        })
+    }
+
+    fn record(&self, world: &World) -> Record {
+        let realm = self.catalog.and_then(|catalog| catalog.realms().next()).map(|realm| RealmPayload {
+            issuer: realm.issuer.as_str().to_owned(),
+            display_name: realm.display_name.clone(),
+            primary_color: realm.primary_color.clone(),
+            settings: realm.settings,
+        });
+        let seeds = world.inputs.materials.get(self.key).map(|material| fingerprints(&material.seeds));
+        let remembered = || world.provider_records.get(self.key).map(|record| record.noted.seeds.clone());
+        let payload = ProviderPayload { realm, seeds: seeds.or_else(remembered).unwrap_or_default() };
+        Record::new(self.keys, Subject::Provider, &self.uid, (self.key, &self.uid), &payload)
+    }
+
+    fn client(&self, world: &World, key: &ObjectKey, uid: &Uid, readable: bool) -> Option<(RecordId, Record)> {
+        let id =
+            RecordId { kind: RecordKind::OidcClientRecord, key: ObjectKey::new(&self.key.namespace, uid.as_str()) };
+        let existing = world.records.get(&id).filter(|existing| existing.record.provider == self.uid);
+        let client = self.clients.get(uid).copied().filter(|_| readable);
+        let derivation =
+            world.inputs.epochs.get(uid).copied().or(existing.and_then(|existing| existing.noted.secrets))?;
+        if client.is_none() && (existing.is_none() || self.frozen && readable) {
+            return None;
+        }
+        let payload = ClientPayload { client: client.cloned(), secrets: derivation };
+        Some((id, Record::new(self.keys, Subject::Client, &self.uid, (key, uid), &payload)))
+    }
+
+    fn user_id(&self, uid: &Uid) -> RecordId {
+        let key = ObjectKey::new(&self.key.namespace, format!("{uid}.{}", self.uid));
+        RecordId { kind: RecordKind::OidcUserRecord, key }
+    }
+
+    fn user(&self, world: &World, key: &ObjectKey, object: &OidcUser, uid: &Uid) -> Option<(RecordId, Record)> {
+        let id = self.user_id(uid);
+        let account = self.accounts.get(uid).copied();
+        if account.is_none() && (self.frozen || !world.records.contains_key(&id)) {
+            return None;
+        }
+        let hash = hash(world, key, object);
+        let password = hash.zip(world.password_source(key, object));
+        let claims = world.claims_at(object, uid);
+        let payload = UserPayload::new(self.keys, &self.uid, uid, account, password, claims);
+        Some((id, Record::new(self.keys, Subject::User, &self.uid, (key, uid), &payload)))
+    }
+
+    fn nobody(&self, world: &World, key: &ObjectKey, uid: &Uid) -> Option<(RecordId, Record)> {
+        let id = self.user_id(uid);
+        world.records.get(&id)?;
+        let payload = UserPayload::new(self.keys, &self.uid, uid, None, None, None);
+        Some((id, Record::new(self.keys, Subject::User, &self.uid, (key, uid), &payload)))
+    }
+}
+
+/// The hash of a user's password, disabled or not.
+fn hash<'w>(world: &'w World, key: &ObjectKey, object: &OidcUser) -> Option<&'w PasswordHash> {
+    let name = object.spec.authentication.password_secret_ref.as_ref()?.name.as_str();
+    match world.inputs.secrets.get(&ObjectKey::new(&key.namespace, name))? {
+        SecretInput::UserPassword(UserPassword::Hash(hash)) => Some(hash),
+        SecretInput::UserPassword(_) | SecretInput::ClientSecretInput(_) | SecretInput::WrongType(_) => None,
+    }
+}

@@ -1,0 +1,257 @@
+//! Records to catalog: the half of this member that runs in the server. It reads one namespace, and writes nothing.
+//!
+//! ```text
+//! ConfigMap <provider>-record ──┐
+//! Secret <provider>-server-key ─┤
+//! Secret <provider>-signing-keys┼─▶ Store ─ MACs verified ─▶ Catalog ─▶ published ─▶ Loaded (what the controller is told)
+//! OidcClientRecords ────────────┤
+//! OidcUserRecords ──────────────┘
+//! ```
+//!
+//! - Nothing is published before every list is complete: a server is ready with all of its clients, or not at all.
+//! - A record is opened once per version; a change of one record costs one record.
+//! - A record whose MAC does not hold is not served, and the controller is told so. One of a format of another version
+//!   leaves what was served in its place.
+//! - Records that vanish together with their kind were not deleted by anybody.
+
+mod assembly;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::{ObjectKey, RecordKind};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::ListParams;
+use kube::{Api, Client, Error};
+use oidc::acknowledge::Loaded;
+use oidc::catalog::Catalog;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::assembly::Assembly;
+use crate::apply::records;
+use crate::names::{provider_record, with_suffix};
+use crate::observed::{ObservedRecord, ObservedSecret};
+use crate::source::Item;
+use crate::tracker::Tracker;
+use crate::watch::{Select, Told, Watch, watch};
+
+/// News that wait.
+const NEWS: usize = 4096;
+
+/// How often the API server is asked for a sign of life while nothing changes.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// For how long records are kept that vanished with their kind, once it is back: the controller writes them again.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What a server serves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The provider.
+    pub provider: ObjectKey,
+    /// Whether an `http` issuer may be served: only where nobody but this machine can listen in (RFC 6749 §3.1).
+    pub plain_http: bool,
+}
+
+/// Where a feed delivers.
+pub struct Outlets {
+    /// A catalog to serve from now on.
+    pub publish: Box<dyn Fn(Arc<Catalog>) + Send + Sync>,
+    /// What is loaded, told after it was published.
+    pub loaded: Box<dyn Fn(Loaded) + Send + Sync>,
+    /// A sign of life of the API server.
+    pub heard: Box<dyn Fn() + Send + Sync>,
+}
+
+impl std::fmt::Debug for Outlets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outlets").finish_non_exhaustive()
+    }
+}
+
+/// One watch of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Provider,
+    ServerKey,
+    SigningKeys,
+    Records(RecordKind),
+}
+
+impl Part {
+    const ALL: [Self; 5] = [
+        Self::Provider,
+        Self::ServerKey,
+        Self::SigningKeys,
+        Self::Records(RecordKind::OidcClientRecord),
+        Self::Records(RecordKind::OidcUserRecord),
+    ];
+
+    fn title(self, provider: &ObjectKey) -> String {
+        match self {
+            Self::Provider => format!("ConfigMap {}", provider_record(provider)),
+            Self::ServerKey => format!("Secret {}", with_suffix(provider, compile::keys::SERVER_KEY_SUFFIX)),
+            Self::SigningKeys => format!("Secret {}", with_suffix(provider, compile::keys::SIGNING_KEYS_SUFFIX)),
+            Self::Records(kind) => format!("{} in namespace {}", kind.plural(), provider.namespace),
+        }
+    }
+}
+
+/// Feeds until `shutdown`. What the API server says is never a reason to end.
+pub async fn run(client: Client, settings: Settings, outlets: Outlets, shutdown: CancellationToken) {
+    let (news, mut told) = mpsc::channel(NEWS);
+    let watches: Vec<Watch> =
+        Part::ALL.iter().map(|part| start(&client, &settings.provider, *part, news.clone())).collect();
+    let mut feed = Feed {
+        client,
+        provider: settings.provider.clone(),
+        outlets,
+        trackers: Part::ALL.iter().map(|part| (*part, Tracker::default())).collect(),
+        troubles: BTreeSet::new(),
+        assembly: Assembly::new(settings.provider, settings.plain_http),
+        changed: false,
+        vanished: None,
+    };
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some((part, one)) = told.recv() => {
+                feed.take(part, one);
+                while let Ok((part, one)) = told.try_recv() {
+                    feed.take(part, one);
+                }
+                feed.publish().await;
+            }
+            _ = heartbeat.tick() => feed.heartbeat().await,
+        }
+    }
+    drop(watches);
+}
+
+struct Feed {
+    client: Client,
+    provider: ObjectKey,
+    outlets: Outlets,
+    trackers: std::collections::BTreeMap<Part, Tracker<Item>>,
+    troubles: BTreeSet<Part>,
+    assembly: Assembly,
+    changed: bool,
+    /// Since when records are kept that vanished with their kind.
+    vanished: Option<Instant>,
+}
+
+impl Feed {
+    fn take(&mut self, part: Part, told: Told<Item>) {
+        match told {
+            Told::Trouble(trouble) => {
+                if self.troubles.insert(part) {
+                    tracing::warn!(
+                        "cannot watch {}: {trouble}; what was loaded is served, and this is tried again",
+                        part.title(&self.provider)
+                    );
+                }
+            }
+            Told::Event(event) => {
+                (self.outlets.heard)();
+                if self.troubles.remove(&part) {
+                    tracing::info!("watching {} again", part.title(&self.provider));
+                }
+                let tracker = self.trackers.entry(part).or_default();
+                let before = tracker.is_complete();
+                let deltas = tracker.take(event);
+                self.changed |= !before && tracker.is_complete();
+                for delta in deltas {
+                    self.changed = true;
+                    self.assembly.take(part, delta);
+                }
+            }
+        }
+    }
+
+    /// Publishes what there is now, if everything is there.
+    async fn publish(&mut self) {
+        if !self.changed || !self.trackers.values().all(Tracker::is_complete) {
+            return;
+        }
+        self.changed = false;
+        if !self.assembly.lost_records() || self.deletions_are_real().await {
+            self.assembly.settle();
+        }
+        let Some((catalog, loaded)) = tokio::task::block_in_place(|| self.assembly.assemble()) else { return };
+        (self.outlets.publish)(Arc::new(catalog));
+        (self.outlets.loaded)(loaded);
+    }
+
+    /// Whether records that are gone were deleted, rather than their kind with all of them.
+    async fn deletions_are_real(&mut self) -> bool {
+        let only_one = ListParams { limit: Some(1), ..ListParams::default() };
+        for kind in RecordKind::ALL {
+            let api = records(&self.client, *kind, &self.provider.namespace);
+            match tokio::time::timeout(Duration::from_secs(2), api.list_metadata(&only_one)).await {
+                Ok(Err(Error::Api(status))) if status.code == 404 => {
+                    if self.vanished.is_none() {
+                        tracing::error!(
+                            "the definition of {} is gone: what was loaded is served until it is back",
+                            kind.plural()
+                        );
+                    }
+                    self.vanished = Some(Instant::now());
+                    return false;
+                }
+                // Whatever else goes wrong, the watch has said that they are deleted.
+                Ok(Ok(_) | Err(_)) | Err(_) => {}
+            }
+        }
+        match self.vanished {
+            Some(since) if since.elapsed() < GRACE => false,
+            Some(_) | None => {
+                self.vanished = None;
+                true
+            }
+        }
+    }
+
+    /// Asks for a sign of life, and looks whether something was held back.
+    async fn heartbeat(&mut self) {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.provider.namespace);
+        let name = provider_record(&self.provider).name;
+        let asked = tokio::time::timeout(Duration::from_secs(2), api.get_metadata_opt(&name)).await;
+        if matches!(asked, Ok(Ok(_))) {
+            (self.outlets.heard)();
+        }
+        // What was held back is looked at again.
+        self.changed |= self.assembly.lost_records();
+        self.publish().await;
+    }
+}
+
+fn start(client: &Client, provider: &ObjectKey, part: Part, out: mpsc::Sender<(Part, Told<Item>)>) -> Watch {
+    let wrap = move |told| (part, told);
+    let (client, namespace) = (client.clone(), provider.namespace.as_str());
+    let record = |object: ConfigMap| Item::Record(Box::new(ObservedRecord::of_provider(object)));
+    let secret = |object: Secret| Item::Secret(Box::new(ObservedSecret::of(object)));
+    match part {
+        Part::Provider => {
+            let select = Select::named(&provider_record(provider).name);
+            watch(Api::namespaced(client, namespace), select, record, wrap, out)
+        }
+        Part::ServerKey => {
+            let select = Select::named(&with_suffix(provider, compile::keys::SERVER_KEY_SUFFIX).name);
+            watch(Api::namespaced(client, namespace), select, secret, wrap, out)
+        }
+        Part::SigningKeys => {
+            let select = Select::named(&with_suffix(provider, compile::keys::SIGNING_KEYS_SUFFIX).name);
+            watch(Api::namespaced(client, namespace), select, secret, wrap, out)
+        }
+        Part::Records(kind) => {
+            let convert = match kind {
+                RecordKind::OidcClientRecord => |object| Item::Record(Box::new(ObservedRecord::of_client(object))),
+                RecordKind::OidcUserRecord => |object| Item::Record(Box::new(ObservedRecord::of_user(object))),
+            };
+            watch(records(&client, kind, namespace), Select::all(), convert, wrap, out)
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! What a server has been told, put together. Pure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::{ObjectKey, RecordKind};
+use compile::keys::{SERVER_KEY_SUFFIX, SIGNING_KEYS_SUFFIX, server_keys, signing_keys};
+use compile::record::{ClientPayload, FORMAT, ProviderPayload, RealmPayload, Record, RecordError, UserPayload};
+use crypto::{KeyRing, ServerKeys, b64, hash};
+use oidc::account::{Account, Accounts};
+use oidc::acknowledge::{Loaded, MAX_UNREADABLE};
+use oidc::catalog::{Catalog, Realm, RealmParts};
+use oidc::client::Client;
+use oidc::ids::Uid;
+use oidc::uri::Issuer;
+
+use super::Part;
+use crate::names::{provider_record, with_suffix};
+use crate::observed::{ObservedRecord, ObservedSecret};
+use crate::source::Item;
+use crate::tracker::Delta;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Assembly {
+    provider: ObjectKey,
+    plain_http: bool,
+    record: Option<ObservedRecord>,
+    server_key: Option<(u128, Option<ServerKeys>)>,
+    signing: Option<(u128, Option<KeyRing>)>,
+    clients: Entries<Arc<Client>>,
+    users: Entries<Arc<Account>>,
+    /// The people of the last catalog, while none of them has changed.
+    accounts: Option<Arc<Accounts>>,
+    /// Whether a catalog was made before: then a provider that is gone is one that nobody may be served by any more.
+    made: bool,
+}
+
+/// The records of one kind, by name.
+#[derive(Debug)]
+struct Entries<T> {
+    entries: BTreeMap<String, Entry<T>>,
+    /// The newest version seen.
+    version: u128,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    record: Record,
+    state: State,
+    /// What is served of it.
+    value: Option<T>,
+    /// It was deleted, and that is not settled yet.
+    gone: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// It was not looked into, or under other keys.
+    New,
+    /// It is served as it is.
+    Read,
+    /// It is not, and why.
+    Unreadable(RecordError),
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Self {
+        Self { entries: BTreeMap::new(), version: 0 }
+    }
+}
+
+impl<T: Clone> Entries<T> {
+    /// Returns whether something changed.
+    fn take(&mut self, delta: Delta<Item>) {
+        match delta {
+            Delta::Put(key, Item::Record(observed)) => {
+                let ObservedRecord { version, record, .. } = *observed;
+                self.version = self.version.max(version);
+                // What was served stays until the new version was looked into.
+                let value = self.entries.remove(&key.name).and_then(|before| before.value);
+                self.entries.insert(key.name, Entry { record, state: State::New, value, gone: false });
+            }
+            Delta::Put(..) => {}
+            Delta::Dropped(key) => {
+                if let Some(entry) = self.entries.get_mut(&key.name) {
+                    entry.gone = true;
+                }
+            }
+        }
+    }
+
+    fn look_again(&mut self) {
+        for entry in self.entries.values_mut() {
+            entry.state = State::New;
+        }
+    }
+
+    /// Looks into what is new. Returns whether something that is served has changed.
+    fn read(&mut self, provider: &Uid, read: impl Fn(&Record) -> Result<Option<T>, RecordError>) -> bool {
+        let mut changed = false;
+        for (name, entry) in &mut self.entries {
+            if !matches!(entry.state, State::New) || entry.record.provider != *provider {
+                continue;
+            }
+            changed = true;
+            match read(&entry.record) {
+                Ok(value) => {
+                    entry.value = value;
+                    entry.state = State::Read;
+                }
+                Err(error) => {
+                    tracing::warn!("record {name} of {} is not loaded: {error}", entry.record.source);
+                    // The record is fine and this server is old: it goes on with what it could read.
+                    if !matches!(error, RecordError::Format(_)) {
+                        entry.value = None;
+                    }
+                    entry.state = State::Unreadable(error);
+                }
+            }
+        }
+        changed
+    }
+
+    fn values<'e>(&'e self, provider: &'e Uid) -> impl Iterator<Item = (&'e String, &'e Entry<T>, &'e T)> {
+        let here = self.entries.iter().filter(|(_, entry)| entry.record.provider == *provider);
+        here.filter_map(|(name, entry)| Some((name, entry, entry.value.as_ref()?)))
+    }
+
+    fn unreadable(&self) -> impl Iterator<Item = (&String, &RecordError)> {
+        self.entries.iter().filter_map(|(name, entry)| match &entry.state {
+            State::Unreadable(error) => Some((name, error)),
+            State::New | State::Read => None,
+        })
+    }
+
+    fn settle(&mut self) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|_, entry| !entry.gone);
+        self.entries.len() != before
+    }
+}
+
+impl Assembly {
+    pub(super) fn new(provider: ObjectKey, plain_http: bool) -> Self {
+        Self {
+            provider,
+            plain_http,
+            record: None,
+            server_key: None,
+            signing: None,
+            clients: Entries::default(),
+            users: Entries::default(),
+            accounts: None,
+            made: false,
+        }
+    }
+
+    /// Takes in what a watch has told.
+    pub(super) fn take(&mut self, part: Part, delta: Delta<Item>) {
+        match (part, delta) {
+            (Part::Provider, Delta::Put(_, Item::Record(record))) => {
+                let uid = |record: &ObservedRecord| record.record.provider.clone();
+                if self.record.as_ref().map(uid) != Some(uid(&record)) {
+                    self.look_again();
+                }
+                self.record = Some(*record);
+            }
+            (Part::Provider, Delta::Dropped(_)) => self.record = None,
+            (Part::ServerKey, Delta::Put(_, Item::Secret(secret))) => {
+                let ObservedSecret { version, data, annotations, .. } = *secret;
+                let keys = server_keys(&data, &annotations).map_err(|why| self.unusable(Part::ServerKey, &why)).ok();
+                self.server_key = Some((version, keys));
+                self.look_again();
+            }
+            (Part::ServerKey, Delta::Dropped(_)) => self.server_key = None,
+            (Part::SigningKeys, Delta::Put(_, Item::Secret(secret))) => {
+                let ObservedSecret { version, data, .. } = *secret;
+                let keys = signing_keys(&data).map_err(|why| self.unusable(Part::SigningKeys, &why)).ok();
+                self.signing = Some((version, keys.and_then(|keys| KeyRing::new(keys).ok())));
+            }
+            (Part::SigningKeys, Delta::Dropped(_)) => self.signing = None,
+            (Part::Records(RecordKind::OidcClientRecord), delta) => self.clients.take(delta),
+            (Part::Records(RecordKind::OidcUserRecord), delta) => self.users.take(delta),
+            (Part::Provider | Part::ServerKey | Part::SigningKeys, Delta::Put(..)) => {}
+        }
+    }
+
+    /// Whether records were deleted, and that is not settled.
+    pub(super) fn lost_records(&self) -> bool {
+        self.clients.entries.values().any(|entry| entry.gone) || self.users.entries.values().any(|entry| entry.gone)
+    }
+
+    /// What was deleted is deleted.
+    pub(super) fn settle(&mut self) {
+        self.clients.settle();
+        if self.users.settle() {
+            self.accounts = None;
+        }
+    }
+
+    /// The catalog, and what is loaded with it. None while there is no server key, or nothing was ever served and there
+    /// is no provider: then nothing can be said, to nobody.
+    pub(super) fn assemble(&mut self) -> Option<(Catalog, Loaded)> {
+        let (_, Some(keys)) = self.server_key.clone()? else { return None };
+        let payload = self.record.as_ref().map(|observed| observed.record.open::<ProviderPayload>(&keys));
+        let realm = match payload {
+            Some(Ok(ProviderPayload { realm, seeds: _ })) => realm,
+            Some(Err(error)) => {
+                tracing::error!(
+                    "the record of OidcProvider {} is not loaded: {error}; nothing is served",
+                    self.provider
+                );
+                None
+            }
+            None if !self.made => return None,
+            None => None,
+        };
+        self.made = true;
+        let uid = self.record.as_ref().map_or_else(|| Uid::new(""), |record| record.record.provider.clone());
+        let realms: Vec<Realm> = realm.and_then(|realm| self.realm(&keys, &uid, realm)).into_iter().collect();
+        let digest = self.digest(&uid, realms.is_empty());
+        let loaded = self.loaded(uid.clone(), digest.clone());
+        Some((Catalog::new(uid, keys, realms, digest), loaded))
+    }
+
+    fn realm(&mut self, keys: &ServerKeys, provider: &Uid, realm: RealmPayload) -> Option<Realm> {
+        let (_, Some(ring)) = self.signing.clone()? else { return None };
+        let RealmPayload { issuer, display_name, primary_color, settings } = realm;
+        let issuer = Issuer::parse(&issuer).ok()?;
+        if issuer.is_loopback_http() && !self.plain_http {
+            let issuer = issuer.as_str();
+            tracing::error!(
+                "issuer {issuer} is not served: plain http needs --listen on a loopback address; write https"
+            );
+            return None;
+        }
+        self.clients.read(provider, |record| ClientPayload::read(keys, record).map(|payload| payload.client));
+        let changed = self.users.read(provider, |record| {
+            let account = UserPayload::read(keys, record)?.account(keys, record)?;
+            Ok(account.map(Arc::new))
+        });
+        if changed {
+            self.accounts = None;
+        }
+        let users = &self.users;
+        let accounts = self.accounts.get_or_insert_with(|| {
+            Arc::new(Accounts::new(users.values(provider).map(|(_, _, account)| Arc::clone(account))))
+        });
+        Some(Realm::new(RealmParts {
+            issuer,
+            display_name,
+            primary_color,
+            keys: ring,
+            settings,
+            clients: self.clients.values(provider).map(|(_, _, client)| Arc::clone(client)).collect(),
+            accounts: Arc::clone(accounts),
+        }))
+    }
+
+    /// Replicas with equal digests answer alike: everything that is served is named by what its MAC covers.
+    fn digest(&self, provider: &Uid, nothing: bool) -> String {
+        if nothing {
+            return "none".to_owned();
+        }
+        let mut text = String::from("portcullis records 1\n");
+        let mut line = |parts: &[&str]| {
+            text.push_str(&parts.join(" "));
+            text.push('\n');
+        };
+        if let Some((_, Some(keys))) = &self.server_key {
+            line(&["server key", keys.current_id()]);
+            keys.ids().for_each(|id| line(&[id]));
+        }
+        if let Some((_, Some(ring))) = &self.signing {
+            for key in ring.keys() {
+                line(&["key", key.key.kid().as_str(), &format!("{:?} {}", key.state, key.since)]);
+            }
+        }
+        if let Some(record) = &self.record {
+            line(&["provider", &record.record.mac]);
+        }
+        for (name, entry, _) in self.clients.values(provider) {
+            line(&["client", name, &entry.record.mac]);
+        }
+        for (name, entry, _) in self.users.values(provider) {
+            line(&["user", name, &entry.record.mac]);
+        }
+        b64::encode(&hash::sha256(text.as_bytes()))
+    }
+
+    fn loaded(&self, provider: Uid, digest: String) -> Loaded {
+        let mut loaded = BTreeMap::new();
+        let mut put = |name: String, version: u128| drop(loaded.insert(name, version.to_string()));
+        if self.clients.version > 0 {
+            put(RecordKind::OidcClientRecord.plural().to_owned(), self.clients.version);
+        }
+        if self.users.version > 0 {
+            put(RecordKind::OidcUserRecord.plural().to_owned(), self.users.version);
+        }
+        if let Some(record) = &self.record {
+            put(format!("configmaps/{}", provider_record(&self.provider).name), record.version);
+        }
+        if let Some((version, Some(_))) = &self.server_key {
+            put(format!("secrets/{}", with_suffix(&self.provider, SERVER_KEY_SUFFIX).name), *version);
+        }
+        if let Some((version, Some(_))) = &self.signing {
+            put(format!("secrets/{}", with_suffix(&self.provider, SIGNING_KEYS_SUFFIX).name), *version);
+        }
+        let unreadable = || self.clients.unreadable().chain(self.users.unreadable());
+        let count = unreadable().count();
+        Loaded {
+            provider,
+            record_formats: vec![FORMAT],
+            loaded,
+            unreadable: unreadable()
+                .take(MAX_UNREADABLE)
+                .map(|(name, error)| (name.clone(), error.to_string()))
+                .collect(),
+            more_unreadable: count.saturating_sub(MAX_UNREADABLE),
+            digest,
+        }
+    }
+
+    fn look_again(&mut self) {
+        self.clients.look_again();
+        self.users.look_again();
+        self.accounts = None;
+    }
+
+    fn unusable(&self, part: Part, why: &str) {
+        tracing::error!("{} cannot be used: {why}", part.title(&self.provider));
+    }
+}
+
+#[cfg(test)]
+mod tests;

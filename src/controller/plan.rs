@@ -1,0 +1,237 @@
+//! The next thing to do for an object: what should be there, held against what is. Pure.
+//!
+//! ```text
+//! record ─▶ (every serving replica has loaded it) ─▶ Secret ─▶ status
+//! ```
+//!
+//! One write at a time, and then everything is looked at again: a controller that is killed between any two of them goes
+//! on where it was. A Secret is handed out after every server accepts what stands in it, never before.
+
+mod credentials;
+mod report;
+
+use std::time::{Duration, Instant};
+
+use api::{Kind, ObjectKey};
+use compile::status::Servers;
+use compile::{Diagnostic, ObjectRef};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::Patch;
+use oidc::ids::Uid;
+use serde_json::Value;
+
+use crate::desired::Desired;
+use crate::names::{provider_record, with_suffix};
+use crate::servers::{Replicas, Required};
+use crate::world::{RecordId, World};
+use compile::record::Record;
+
+pub(crate) use credentials::{SecretBody, annotations};
+
+/// For how long a status waits for the servers before it says that it does: in the ordinary case they are there in a
+/// moment, and nobody reads what is true for a moment.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
+
+/// What a write changes.
+#[derive(Debug)]
+pub(crate) enum Write {
+    /// The record of an application or a user.
+    PutRecord(RecordId, Record),
+    /// A record of another provider in the place of ours, with its UID.
+    DeleteRecord(RecordId, String),
+    /// The record of a provider.
+    PutProviderRecord(ObjectKey, Record),
+    /// A Secret that is not there, as far as is known.
+    CreateSecret(ObjectKey, SecretBody),
+    /// A Secret of ours that is not as it should be, with its UID.
+    ApplySecret(ObjectKey, SecretBody, String),
+    /// Keys of a Secret of ours that should not be there any more, with its UID and version.
+    RemoveKeys(ObjectKey, Vec<String>, String, u128),
+    /// A Secret of ours that is not wanted any more, with its UID and version.
+    DeleteSecret(ObjectKey, String, u128),
+    /// A status, with the UID of its object.
+    PutStatus(ObjectRef, Option<Uid>, Patch<Value>, Option<Said>),
+}
+
+/// Something to tell beside a status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Whether all is well.
+    pub(crate) well: bool,
+    /// The reason of the condition.
+    pub(crate) reason: String,
+    /// Its message.
+    pub(crate) message: String,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// This write; then look again.
+    Write(Box<Write>),
+    /// Nothing before this time, unless something changes.
+    Wait(Instant),
+    /// Nothing, unless something changes.
+    Done,
+}
+
+/// What is remembered of an object between looks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory {
+    /// What the API server had against a write.
+    pub(crate) trouble: Option<Diagnostic>,
+    /// Until when the Secret is left alone because of it.
+    pub(crate) blocked: Option<Instant>,
+    /// Since when servers have been waited for.
+    pub(crate) waiting: Option<Instant>,
+}
+
+/// All that a look may see.
+pub(crate) struct View<'w> {
+    /// What is.
+    pub(crate) world: &'w World,
+    /// What should be.
+    pub(crate) desired: &'w Desired,
+    /// What servers have loaded.
+    pub(crate) replicas: &'w Replicas,
+    /// Whom to bind where the controller may not write Secrets, such as `portcullis-system:portcullis-controller`.
+    pub(crate) account: Option<&'w str>,
+    /// Time, for waiting.
+    pub(crate) now: Instant,
+    /// Time, for transitions.
+    pub(crate) wall: Timestamp,
+}
+
+/// How far the servers are with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// What they should load is not written yet.
+    Unwritten,
+    /// A replica that has just appeared was not heard yet.
+    Unknown,
+    /// So far.
+    Known(Servers),
+}
+
+impl Progress {
+    /// Whether every replica that serves has loaded it; with none, nobody could refuse it.
+    fn is_everywhere(self) -> bool {
+        matches!(self, Self::Known(Servers { serving, loaded }) if loaded >= serving)
+    }
+}
+
+impl View<'_> {
+    /// The next thing to do for an object.
+    pub(crate) fn next(&self, object: &ObjectRef, memory: &mut Memory) -> Next {
+        let record = match object.kind {
+            Kind::OidcProvider => self.next_provider_record(&object.key),
+            Kind::OidcApplication | Kind::OidcUser => self.next_record(object),
+            Kind::OidcResource | Kind::OidcGroup => None,
+        };
+        if let Some(write) = record {
+            return Next::Write(Box::new(write));
+        }
+        let progress = self.progress(object);
+        let secret = match object.kind {
+            Kind::OidcApplication => self.next_secret(&object.key, progress, memory),
+            Kind::OidcProvider | Kind::OidcUser | Kind::OidcResource | Kind::OidcGroup => credentials::Step::Done(None),
+        };
+        let blocked = memory.blocked.filter(|until| *until > self.now);
+        let against = match secret {
+            credentials::Step::Write(_) if blocked.is_some() => None,
+            credentials::Step::Write(write) => return Next::Write(write),
+            credentials::Step::Unknown => return Next::Done,
+            credentials::Step::Done(against) => against,
+        };
+        let everywhere = progress.is_everywhere();
+        if everywhere {
+            memory.waiting = None;
+        } else {
+            let until = *memory.waiting.get_or_insert(self.now) + PATIENCE;
+            if progress == Progress::Unknown || self.now < until {
+                return Next::Wait(until.max(self.now + Duration::from_millis(50)));
+            }
+        }
+        match self.next_status(object, progress, against.or_else(|| memory.trouble.clone())) {
+            Some(write) => Next::Write(Box::new(write)),
+            None => blocked.map_or(Next::Done, Next::Wait),
+        }
+    }
+
+    fn next_record(&self, object: &ObjectRef) -> Option<Write> {
+        self.desired.records.get(object).into_iter().flatten().find_map(|(id, wanted)| {
+            match self.world.records.get(id) {
+                Some(found) if found.record == *wanted => None,
+                // Neither source nor provider of a record can be changed.
+                Some(found) if found.record.provider != wanted.provider || found.record.source != wanted.source => {
+                    Some(Write::DeleteRecord(id.clone(), found.uid.clone()))
+                }
+                Some(_) | None => Some(Write::PutRecord(id.clone(), wanted.clone())),
+            }
+        })
+    }
+
+    fn next_provider_record(&self, provider: &ObjectKey) -> Option<Write> {
+        let wanted = self.desired.providers.get(provider)?;
+        let found = self.world.provider_records.get(provider).map(|found| &found.record);
+        (found != Some(wanted)).then(|| Write::PutProviderRecord(provider.clone(), wanted.clone()))
+    }
+
+    /// How far the servers are.
+    pub(crate) fn progress(&self, object: &ObjectRef) -> Progress {
+        match object.kind {
+            Kind::OidcProvider => self.provider_progress(&object.key),
+            Kind::OidcGroup => Progress::Known(Servers::default()),
+            Kind::OidcResource => {
+                let resource = self.world.inputs.resources.get(&object.key);
+                let reference = resource.and_then(|resource| resource.spec.provider_ref.as_ref());
+                let namespace = reference.and_then(|one| one.namespace.as_ref()).map(ToString::to_string);
+                let name = reference.map_or("default", |reference| reference.name.as_str());
+                let namespace = namespace.unwrap_or_else(|| self.world.inputs.provider_namespace.clone());
+                self.provider_progress(&ObjectKey::new(namespace, name))
+            }
+            Kind::OidcApplication | Kind::OidcUser => self.records_progress(object),
+        }
+    }
+
+    fn records_progress(&self, object: &ObjectRef) -> Progress {
+        let mut all = Servers::default();
+        for (id, wanted) in self.desired.records.get(object).into_iter().flatten() {
+            let found = self.world.records.get(id).filter(|found| found.record == *wanted);
+            let Some(found) = found else { return Progress::Unwritten };
+            let required = [Required::Record(id.kind.plural(), id.key.name.clone(), found.version)];
+            let Some(provider) = self.world.provider_by_uid(&wanted.provider) else { return Progress::Unwritten };
+            match self.replicas.of(&provider, &required, self.now) {
+                None => return Progress::Unknown,
+                Some(Servers { serving, loaded }) => {
+                    all.serving += serving;
+                    all.loaded += loaded;
+                }
+            }
+        }
+        Progress::Known(all)
+    }
+
+    fn provider_progress(&self, provider: &ObjectKey) -> Progress {
+        let record = self.world.provider_records.get(provider);
+        let wanted = self.desired.providers.get(provider);
+        let versions = self.world.materials.get(provider).and_then(crate::material::Material::versions);
+        let (Some(record), Some((server_key, signing))) = (record, versions) else {
+            // Nothing is written for it, and so nothing is waited for.
+            return Progress::Known(Servers::default());
+        };
+        if wanted.is_some_and(|wanted| record.record != *wanted) {
+            return Progress::Unwritten;
+        }
+        let secret = |suffix| format!("secrets/{}", with_suffix(provider, suffix).name);
+        let required = [
+            Required::Object(format!("configmaps/{}", provider_record(provider).name), record.version),
+            Required::Object(secret(compile::keys::SERVER_KEY_SUFFIX), server_key),
+            Required::Object(secret(compile::keys::SIGNING_KEYS_SUFFIX), signing),
+        ];
+        self.replicas.of(provider, &required, self.now).map_or(Progress::Unknown, Progress::Known)
+    }
+}
+
+#[cfg(test)]
+mod tests;

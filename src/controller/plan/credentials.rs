@@ -1,0 +1,215 @@
+//! The Secret of an application: a chain of small checks, each with its reason.
+
+use std::collections::BTreeMap;
+
+use api::{ConditionType, DeletionPolicy, Kind, ObjectKey, Reason};
+use compile::credentials::APPLICATION_UID_LABEL;
+use compile::inputs::CLIENT_CREDENTIALS_TYPE;
+use compile::status::Servers;
+use compile::{CredentialSecret, Diagnostic, ObjectRef};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use oidc::ids::Uid;
+
+use super::{Memory, Progress, View, Write};
+use crate::observed::ObservedSecret;
+use crate::world::Access;
+
+const PATH: &str = "spec.clientAuthentication.clientSecret.target";
+
+/// The annotation that says what becomes of the Secret once the application is gone: then nothing else could.
+pub(crate) const DELETION_POLICY_ANNOTATION: &str = "portcullis.dev/deletion-policy";
+
+/// A Secret as it is to be written.
+#[derive(Clone, Debug)]
+pub(crate) struct SecretBody {
+    /// What the compilation made.
+    pub(crate) secret: CredentialSecret,
+    /// Its owner; none under Retain.
+    pub(crate) owner: Option<OwnerReference>,
+}
+
+/// What comes next for the Secret.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// This.
+    Write(Box<Write>),
+    /// Its namespace has not been looked into yet.
+    Unknown,
+    /// Nothing; and what there is against it, if anything.
+    Done(Option<Diagnostic>),
+}
+
+impl View<'_> {
+    /// What comes next for the Secret of an application.
+    pub(super) fn next_secret(&self, application: &ObjectKey, progress: Progress, memory: &mut Memory) -> Step {
+        let compiled = self.desired.compiled.as_ref();
+        let wanted = self.desired.secrets.get(application);
+        let wanted = wanted.and_then(|key| Some((key, compiled?.credentials.get(key)?)));
+        let Some((key, secret)) = wanted else {
+            memory.trouble = None;
+            return self.leftover(application).map_or(Step::Done(None), |write| Step::Write(Box::new(write)));
+        };
+        match self.world.access(&key.namespace) {
+            Access::Unknown => return Step::Unknown,
+            Access::Granted => {}
+            Access::Denied => return Step::Done(Some(self.forbidden(key))),
+            Access::Never => {
+                let message =
+                    "the controller was started with --secrets None and writes no Secret: use a client without \
+                               a secret, or have it started with PerNamespace"
+                        .to_owned();
+                return Step::Done(Some(Diagnostic::new(Reason::Forbidden, PATH, message)));
+            }
+        }
+        let body = SecretBody { secret: secret.clone(), owner: owner(application, secret) };
+        let Some(found) = self.world.credentials.get(key) else {
+            return match gate(progress) {
+                None => Step::Write(Box::new(Write::CreateSecret(key.clone(), body))),
+                Some(waiting) => Step::Done(Some(waiting)),
+            };
+        };
+        if found.application().as_ref() != Some(&secret.application_uid) {
+            let message = format!(
+                "Secret `{}` belongs to another application, or to one that is gone (deletionPolicy: Retain): choose \
+                 another name, or delete it",
+                key.name
+            );
+            return Step::Done(Some(Diagnostic::new(Reason::SecretConflict, format!("{PATH}.name"), message)));
+        }
+        if let Some((manager, name)) = contested(found, secret) {
+            let message = format!(
+                "`{manager}` keeps applying key `{name}` of Secret `{}` with another value: take it out of what it \
+                 applies, or choose another name here",
+                key.name
+            );
+            return Step::Done(Some(Diagnostic::new(Reason::SecretConflict, format!("{PATH}.data"), message)));
+        }
+        match difference(found, &body) {
+            Difference::None => {}
+            Difference::Data if gate(progress).is_some() => return Step::Done(gate(progress)),
+            Difference::Data | Difference::Metadata => {
+                return Step::Write(Box::new(Write::ApplySecret(key.clone(), body, found.uid.clone())));
+            }
+        }
+        let stale: Vec<String> =
+            found.own_keys.iter().filter(|name| !secret.data.contains_key(*name)).cloned().collect();
+        if stale.is_empty() {
+            memory.trouble = None;
+            Step::Done(None)
+        } else {
+            Step::Write(Box::new(Write::RemoveKeys(key.clone(), stale, found.uid.clone(), found.version)))
+        }
+    }
+
+    fn forbidden(&self, key: &ObjectKey) -> Diagnostic {
+        let account = self.account.unwrap_or("NAMESPACE:SERVICEACCOUNT");
+        let namespace = &key.namespace;
+        let message = format!(
+            "the controller may not write Secrets in this namespace; to let it: kubectl create rolebinding \
+             portcullis-secrets --namespace {namespace} --clusterrole portcullis-tenant-secrets --serviceaccount {account}"
+        );
+        Diagnostic::new(Reason::Forbidden, PATH, message)
+    }
+
+    /// A Secret that was written for an application which does not want it any more, once nothing else is wrong with it:
+    /// what is mounted is not taken away over a mistake.
+    fn leftover(&self, application: &ObjectKey) -> Option<Write> {
+        let object = self.world.inputs.applications.get(application)?;
+        let uid = object.metadata.uid.clone().map(Uid::new)?;
+        let verdict = self.desired.verdict(&ObjectRef::new(Kind::OidcApplication, application.clone()))?;
+        let settled = verdict.served && verdict.accepted() && verdict.holds(ConditionType::CredentialsReady);
+        if !settled || self.world.access(&application.namespace) != Access::Granted {
+            return None;
+        }
+        self.world.credentials_of.get(&uid)?.iter().find_map(|key| {
+            let found = self.world.credentials.get(key)?;
+            let kept = found.annotations.get(DELETION_POLICY_ANNOTATION).map(String::as_str)
+                == Some(DeletionPolicy::Retain.as_str());
+            let here = key.namespace == application.namespace;
+            (here && !kept).then(|| Write::DeleteSecret(key.clone(), found.uid.clone(), found.version))
+        })
+    }
+}
+
+/// What keeps new content from being handed out: a server that would refuse it.
+fn gate(progress: Progress) -> Option<Diagnostic> {
+    let message = match progress {
+        _ if progress.is_everywhere() => return None,
+        Progress::Known(Servers { serving, loaded }) => {
+            format!("the Secret is written once every server accepts it: {loaded} of {serving} do")
+        }
+        Progress::Unwritten | Progress::Unknown => "the Secret is written once every server accepts it".to_owned(),
+    };
+    Some(Diagnostic {
+        condition: ConditionType::CredentialsReady,
+        reason: Reason::WaitingForServers,
+        path: String::new(),
+        message,
+    })
+}
+
+/// The reference by which the Secret goes with its application. It does not hold the application up.
+fn owner(application: &ObjectKey, secret: &CredentialSecret) -> Option<OwnerReference> {
+    match secret.deletion_policy {
+        DeletionPolicy::Retain => None,
+        DeletionPolicy::Delete => Some(OwnerReference {
+            api_version: Kind::api_version().to_owned(),
+            kind: Kind::OidcApplication.as_str().to_owned(),
+            name: application.name.clone(),
+            uid: secret.application_uid.to_string(),
+            controller: Some(true),
+            block_owner_deletion: Some(false),
+        }),
+    }
+}
+
+/// Another manager that keeps applying a value which is not ours. What somebody has edited once is ours again.
+fn contested<'f>(found: &'f ObservedSecret, secret: &CredentialSecret) -> Option<(&'f str, &'f str)> {
+    let differs = |name: &str| match (found.data.get(name), secret.data.get(name)) {
+        (Some(found), Some(wanted)) => !found.verify(wanted.expose().as_bytes()),
+        (_, None) | (None, _) => false,
+    };
+    found.appliers.iter().find_map(|(manager, keys)| {
+        keys.iter().find(|name| differs(name)).map(|name| (manager.as_str(), name.as_str()))
+    })
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Difference {
+    None,
+    Metadata,
+    Data,
+}
+
+fn difference(found: &ObservedSecret, body: &SecretBody) -> Difference {
+    let SecretBody { secret, owner } = body;
+    let same = |name: &String| {
+        let wanted = secret.data.get(name);
+        found.data.get(name).zip(wanted).is_some_and(|(found, wanted)| found.verify(wanted.expose().as_bytes()))
+    };
+    if !secret.data.keys().all(same) {
+        return Difference::Data;
+    }
+    let contains = |found: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
+        wanted.iter().all(|(name, value)| found.get(name) == Some(value))
+    };
+    let owned = match owner {
+        Some(owner) => found.owners.iter().any(|one| one == owner),
+        None => found.owners.iter().all(|one| one.uid != secret.application_uid.as_str()),
+    };
+    let labelled = contains(&found.labels, &secret.labels)
+        && found.labels.get(APPLICATION_UID_LABEL).map(String::as_str) == Some(secret.application_uid.as_str());
+    let annotated = contains(&found.annotations, &annotations(secret));
+    if owned && labelled && annotated && found.type_ == CLIENT_CREDENTIALS_TYPE {
+        Difference::None
+    } else {
+        Difference::Metadata
+    }
+}
+
+/// The annotations, with what becomes of the Secret when its application goes.
+pub(crate) fn annotations(secret: &CredentialSecret) -> BTreeMap<String, String> {
+    let mut annotations = secret.annotations.clone();
+    annotations.insert(DELETION_POLICY_ANNOTATION.to_owned(), secret.deletion_policy.to_string());
+    annotations
+}

@@ -1,0 +1,336 @@
+//! Beginning and ending of single steps: writes, questions to servers, garbage.
+
+use std::time::{Duration, Instant};
+
+use api::{Condition, ConditionStatus, ConditionType, Kind, ObjectKey, Reason};
+use compile::{Diagnostic, ObjectRef};
+use crypto::ServerKeys;
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::PostParams;
+use kube::runtime::events::{Event, EventType, Recorder};
+use kube::{Api, Client};
+use oidc::acknowledge::Acknowledgement;
+
+use super::{AT_ONCE, Done, Reconciler};
+use crate::apply::{Written, apply, find_secret};
+use crate::failure::Failure;
+use crate::garbage::Garbage;
+use crate::metrics::Outcome;
+use crate::plan::{Next, Said, View, Write};
+use crate::servers::ask;
+use crate::servers::endpoints::Endpoint;
+use crate::settings::Servers;
+
+/// Octets of an Event's note at the most.
+const MAX_NOTE: usize = 1000;
+
+/// How soon a Secret that is not ours is looked at again.
+const CONFLICT_PAUSE: Duration = Duration::from_secs(3);
+
+impl Reconciler {
+    /// Begins as many writes as there is room for.
+    pub(super) fn begin_writes(&mut self) {
+        let now = Instant::now();
+        while let Some((at, object)) = self.timers.first().cloned()
+            && at <= now
+        {
+            self.timers.remove(&(at, object.clone()));
+            self.look_at(object, crate::queue::Urgency::Edit);
+        }
+        // Every look costs a comparison at least, and other news wait meanwhile.
+        for _ in 0..256 {
+            if self.busy.len() >= AT_ONCE {
+                return;
+            }
+            let Some(object) = self.queue.next(&self.busy) else { return };
+            self.begin_write(object, now);
+        }
+        if self.queue.len() > 0 {
+            let soon = self.queue.next(&self.busy);
+            if let Some(object) = soon {
+                self.timers.insert((now, object));
+            }
+        }
+    }
+
+    fn begin_write(&mut self, object: ObjectRef, now: Instant) {
+        let record = self.records.entry(object.clone()).or_default();
+        if let Some(at) = record.not_before.filter(|at| *at > now) {
+            self.timers.insert((at, object));
+            return;
+        }
+        let wall = (self.settings.clock)().as_second();
+        let view = View {
+            world: &self.world,
+            desired: &self.desired,
+            replicas: &self.replicas,
+            account: self.account.as_deref(),
+            now,
+            wall: Timestamp::from_second(wall).unwrap_or_default(),
+        };
+        let before = record.memory.waiting;
+        let next = view.next(&object, &mut record.memory);
+        match (before, record.memory.waiting) {
+            (None, Some(_)) => {
+                self.waiting.insert(object.clone());
+                self.replicas.hurry(now);
+            }
+            (Some(since), None) => {
+                self.waiting.remove(&object);
+                self.metrics.served(now.duration_since(since));
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        match next {
+            Next::Done => {}
+            Next::Wait(until) => drop(self.timers.insert((until, object))),
+            Next::Write(write) => self.send(object, *write),
+        }
+    }
+
+    fn send(&mut self, object: ObjectRef, write: Write) {
+        self.busy.insert(object.clone());
+        let (client, recorder) = (self.client.clone(), self.recorder.clone());
+        let conflict = self.records.get(&object).and_then(|record| record.memory.trouble.as_ref());
+        let look_first = conflict.is_some_and(|trouble| trouble.reason == Reason::SecretConflict);
+        self.tasks.push(Box::pin(async move {
+            if let (Write::CreateSecret(key, _), true) = (&write, look_first) {
+                // Asking is no write: a name that stays taken is not written at again and again.
+                match find_secret(&client, key).await {
+                    Ok(Some(found)) => return Done::Found(object, Some(found.type_)),
+                    Ok(None) => {}
+                    Err(error) => return Done::Write(object, Err(Failure::of(&error))),
+                }
+            }
+            let written = apply(&client, &write).await;
+            match (written, &write) {
+                (Ok(written), Write::PutStatus(object, uid, _, Some(said))) => {
+                    tell(&recorder, object, uid.as_ref().map(ToString::to_string), said).await;
+                    Done::Write(object.clone(), Ok(written))
+                }
+                (Err(kube::Error::Api(status)), Write::CreateSecret(key, _)) if status.code == 409 => {
+                    match find_secret(&client, key).await {
+                        Ok(found) => Done::Found(object, found.map(|found| found.type_)),
+                        Err(error) => Done::Write(object, Err(Failure::of(&error))),
+                    }
+                }
+                (Err(kube::Error::Api(status)), Write::ApplySecret(..)) if status.code == 422 => {
+                    Done::Refused(object, status.message.clone())
+                }
+                (written, _) => Done::Write(object, written.map_err(|error| Failure::of(&error))),
+            }
+        }));
+    }
+
+    /// Something that was begun has ended.
+    pub(super) fn done(&mut self, done: Done) {
+        match done {
+            Done::Write(object, written) => self.write_done(object, written),
+            Done::Found(object, type_) => self.found(object, type_),
+            Done::Refused(object, message) => {
+                let message = format!("the Secret cannot be changed: {message}; delete it, or choose another name");
+                self.block(object, Some(message));
+            }
+            Done::Material(provider, due, written) => self.material_done(provider, due, written),
+            Done::Asked(endpoint, answer) => self.asked(&endpoint, answer),
+            Done::Garbage(outcome) => self.garbage_done(outcome),
+        }
+    }
+
+    fn write_done(&mut self, object: ObjectRef, written: Result<Written, Failure>) {
+        self.busy.remove(&object);
+        let record = self.records.entry(object.clone()).or_default();
+        match written {
+            Ok(written) => {
+                record.failures = 0;
+                record.not_before = None;
+                self.metrics.reconcile(object.kind, Outcome::Written);
+                if let Some((what, seen)) = written {
+                    let touched = self.world.wrote(what, seen);
+                    self.touch(touched);
+                }
+                self.look_at(object, crate::queue::Urgency::Edit);
+            }
+            Err(failure) => {
+                let now = Instant::now();
+                let pause = failure.pause(record.failures, spread(&object.key.name));
+                record.failures += 1;
+                record.not_before = Some(now + pause);
+                if record.failures <= 1 {
+                    tracing::warn!("{object}: a write has failed: {failure}; it is tried again");
+                }
+                self.metrics.reconcile(object.kind, Outcome::Failed);
+                self.timers.insert((now + pause, object));
+            }
+        }
+    }
+
+    /// There is a Secret where one was to be created. Ours comes by the watch in a moment; any other one is not touched.
+    fn found(&mut self, object: ObjectRef, type_: Option<String>) {
+        let foreign = type_.filter(|type_| *type_ != compile::inputs::CLIENT_CREDENTIALS_TYPE);
+        self.block(object, foreign.map(|type_| {
+            format!("a Secret of this name exists and is not ours (its type is {type_}): choose another name, or delete it")
+        }));
+    }
+
+    /// Leaves the Secret of an application alone for a while, if there is something against it.
+    fn block(&mut self, object: ObjectRef, conflict: Option<String>) {
+        self.busy.remove(&object);
+        let now = Instant::now();
+        let record = self.records.entry(object.clone()).or_default();
+        let taken = conflict.is_some();
+        record.memory.trouble = conflict.map(|message| {
+            Diagnostic::new(Reason::SecretConflict, "spec.clientAuthentication.clientSecret.target.name", message)
+        });
+        record.memory.blocked = taken.then(|| now + CONFLICT_PAUSE);
+        let pause = if taken { Duration::ZERO } else { Duration::from_millis(100) };
+        self.timers.insert((now + pause, object));
+    }
+
+    /// Asks the servers that may have news.
+    pub(super) fn ask(&mut self) {
+        let endpoints = self.replicas.ask(!self.waiting.is_empty(), Instant::now());
+        if endpoints.is_empty() {
+            return;
+        }
+        let keys: Vec<(ObjectKey, ServerKeys)> = self
+            .world
+            .materials
+            .iter()
+            .filter_map(|(provider, material)| Some((provider.clone(), material.server_keys()?.clone())))
+            .collect();
+        for endpoint in endpoints {
+            if let Servers::InProcess(loaded) = &self.settings.servers {
+                let answer = loaded().and_then(|loaded| {
+                    let provider = self.world.provider_by_uid(&loaded.provider)?;
+                    let word = Acknowledgement { instance: String::new(), loaded: loaded.as_ref().clone() };
+                    Some((provider, word))
+                });
+                let answer = answer.ok_or_else(|| ask::Silent::Connection("nothing is loaded yet".to_owned()));
+                self.asked(&endpoint, answer);
+                continue;
+            }
+            let keys = keys.clone();
+            self.tasks.push(Box::pin(async move {
+                let answer = ask::ask(&endpoint, &keys).await;
+                Done::Asked(endpoint, answer)
+            }));
+        }
+    }
+
+    fn asked(&mut self, endpoint: &Endpoint, answer: Result<(ObjectKey, Acknowledgement), ask::Silent>) {
+        if self.replicas.answered(endpoint, answer, Instant::now()) {
+            let waiting: Vec<ObjectRef> = self.waiting.iter().cloned().collect();
+            for object in waiting {
+                self.look_at(object, crate::queue::Urgency::Edit);
+            }
+        }
+    }
+
+    /// Looks for records that have lost their source.
+    pub(super) fn collect(&mut self) {
+        let now = Instant::now();
+        if !self.garbage || self.garbage_busy || now < self.garbage_at {
+            return;
+        }
+        self.garbage = false;
+        let garbage = Garbage::of(&self.world);
+        if garbage.is_empty() {
+            return;
+        }
+        self.garbage_busy = true;
+        let client = self.client.clone();
+        self.tasks.push(Box::pin(async move {
+            let outcome = garbage.collect(&client).await;
+            Done::Garbage(outcome.map(|(_, kept)| kept).map_err(|error| Failure::of(&error)))
+        }));
+    }
+
+    fn garbage_done(&mut self, outcome: Result<usize, Failure>) {
+        self.garbage_busy = false;
+        match outcome {
+            Ok(0) => {}
+            Ok(kept) => {
+                tracing::warn!(
+                    kept,
+                    "records are kept although their source is not seen: the API server does not say that it is gone"
+                );
+                self.garbage = true;
+                self.garbage_at = Instant::now() + Duration::from_secs(10);
+            }
+            Err(failure) => {
+                tracing::warn!("records without a source cannot be deleted: {failure}; this is tried again");
+                self.garbage = true;
+                self.garbage_at = Instant::now() + Duration::from_secs(2);
+            }
+        }
+    }
+
+    /// Sets the gauges.
+    pub(super) fn count(&self) {
+        fn ready(conditions: &[Condition]) -> bool {
+            let is = |condition: &Condition| {
+                condition.type_ == ConditionType::Ready && condition.status == ConditionStatus::True
+            };
+            conditions.iter().any(is)
+        }
+        let inputs = &self.world.inputs;
+        macro_rules! count {
+            ($kind:ident, $map:ident) => {
+                let all = inputs.$map.len();
+                let statuses = inputs.$map.values().filter_map(|object| object.status.as_ref());
+                let well = statuses.filter(|status| ready(&status.conditions)).count();
+                self.metrics.objects(Kind::$kind, well, all - well);
+            };
+        }
+        count!(OidcProvider, providers);
+        count!(OidcApplication, applications);
+        count!(OidcUser, users);
+        count!(OidcGroup, groups);
+        count!(OidcResource, resources);
+        self.metrics.keys(inputs.materials.values().flat_map(|material| material.signing.keys()));
+    }
+}
+
+/// Tells of a change in an Event. Nothing rests on it, and where it is not permitted nothing else suffers.
+async fn tell(recorder: &Recorder, object: &ObjectRef, uid: Option<String>, said: &Said) {
+    let mut note = said.message.clone();
+    while note.len() > MAX_NOTE {
+        note.pop();
+    }
+    let event = Event {
+        type_: if said.well { EventType::Normal } else { EventType::Warning },
+        reason: said.reason.clone(),
+        note: Some(note),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
+    let reference = ObjectReference {
+        api_version: Some(Kind::api_version().to_owned()),
+        kind: Some(object.kind.as_str().to_owned()),
+        name: Some(object.key.name.clone()),
+        namespace: Some(object.key.namespace.clone()),
+        uid,
+        ..ObjectReference::default()
+    };
+    if let Err(error) = recorder.publish(&event, &reference).await {
+        tracing::debug!("{object}: an Event could not be published: {error}");
+    }
+}
+
+/// The ServiceAccount of this process as `namespace:name`, if the API server knows it as one.
+pub(super) async fn account(client: &Client) -> Option<String> {
+    let reviews: Api<SelfSubjectReview> = Api::all(client.clone());
+    let (params, question) = (PostParams::default(), SelfSubjectReview::default());
+    let review = tokio::time::timeout(Duration::from_secs(2), reviews.create(&params, &question)).await.ok()?.ok()?;
+    let username = review.status?.user_info?.username?;
+    username.strip_prefix("system:serviceaccount:").map(str::to_owned)
+}
+
+/// A number between 0 and 1 that differs from name to name.
+pub(super) fn spread(name: &str) -> f64 {
+    let [first, ..] = crypto::hash::sha256(name.as_bytes());
+    f64::from(first) / 255.0
+}

@@ -1,0 +1,182 @@
+//! What the compile step must know besides objects: key material, derivations, hashes, times of change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::{ObjectKey, OidcApplication, OidcUser};
+use compile::inputs::Epoch;
+use compile::record::{ClaimsAt, KnownPassword, UserPayload};
+use compile::{Compiled, Synced};
+use oidc::ids::Uid;
+
+use super::{Access, World};
+
+impl World {
+    /// Compiles everything but the applications whose namespaces have not been looked into. `now` is in seconds since
+    /// 1970.
+    pub(crate) fn compile(&mut self, now: i64) -> Compiled {
+        self.material_inputs();
+        self.derivations();
+        self.claims(now);
+        self.password_inputs();
+        let waiting = self.take_waiting();
+        let home = self.inputs.provider_namespace.clone();
+        let inputs = std::mem::replace(&mut self.inputs, compile::Inputs::empty(home, compile::Mode::Cluster));
+        // Every watch was complete before this was called, and a namespace that was not is left out.
+        let synced = Synced::after_first_list(inputs);
+        let compiled = compile::compile(&synced);
+        self.inputs = synced.into_inner();
+        self.inputs.applications.extend(waiting);
+        compiled
+    }
+
+    fn take_waiting(&mut self) -> BTreeMap<ObjectKey, OidcApplication> {
+        let namespaces: BTreeSet<String> = self.inputs.applications.keys().map(|key| key.namespace.clone()).collect();
+        let unknown: Vec<_> =
+            namespaces.into_iter().filter(|namespace| self.access(namespace) == Access::Unknown).collect();
+        if unknown.is_empty() {
+            return BTreeMap::new();
+        }
+        let waiting = |key: &ObjectKey| unknown.contains(&key.namespace);
+        let keys: Vec<_> = self.inputs.applications.keys().filter(|key| waiting(key)).cloned().collect();
+        keys.into_iter().filter_map(|key| self.inputs.applications.remove_entry(&key)).collect()
+    }
+
+    fn material_inputs(&mut self) {
+        let whole = self.inputs.providers.keys().filter_map(|key| {
+            let (remembered, _) = self.remembered(key);
+            Some((key.clone(), self.materials.get(key)?.whole(Some(&remembered))?))
+        });
+        self.inputs.materials = whole.collect();
+    }
+
+    /// The fingerprints of the generations of a provider's seed that some secret was derived from, and whether any was.
+    pub(crate) fn remembered(&self, provider: &ObjectKey) -> (BTreeMap<u32, String>, bool) {
+        let uid = self.inputs.providers.get(provider).and_then(|object| object.metadata.uid.as_deref());
+        let here = self.records.values().filter(|found| Some(found.record.provider.as_str()) == uid);
+        let used: BTreeSet<u32> = here.filter_map(|found| Some(found.noted.secrets?.generation)).collect();
+        let noted = self.provider_records.get(provider).map(|record| &record.noted.seeds);
+        let remembered = noted.into_iter().flatten().filter(|(generation, _)| used.contains(generation));
+        (remembered.map(|(generation, fingerprint)| (*generation, fingerprint.clone())).collect(), !used.is_empty())
+    }
+
+    /// The UIDs of all applications, users and providers that exist, readable or not.
+    pub(crate) fn live(&self) -> BTreeSet<Uid> {
+        let applications = self.inputs.applications.values().filter_map(|object| object.metadata.uid.clone());
+        let users = self.inputs.users.values().filter_map(|object| object.metadata.uid.clone());
+        let providers = self.inputs.providers.values().filter_map(|object| object.metadata.uid.clone());
+        let unreadable = self.unreadable.values().filter_map(|object| object.uid.clone());
+        applications.chain(users).chain(providers).map(Uid::new).chain(unreadable).collect()
+    }
+
+    /// The provider with this UID.
+    pub(crate) fn provider_by_uid(&self, uid: &Uid) -> Option<ObjectKey> {
+        let mut providers = self.inputs.providers.iter();
+        let found = providers.find(|(_, object)| object.metadata.uid.as_deref() == Some(uid.as_str()));
+        found.map(|(key, _)| key.clone())
+    }
+
+    /// An epoch never repeats and never falls. The record is the authority; without it, the Secret says up to where the
+    /// epochs were used.
+    fn derivations(&mut self) {
+        let mut epochs = BTreeMap::new();
+        for (key, object) in &self.inputs.applications {
+            let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
+            let recorded = self.records_of.get(&uid).into_iter().flatten().filter_map(|id| self.records.get(id));
+            let recorded = recorded.filter_map(|record| record.noted.secrets).max_by_key(|derivation| derivation.epoch);
+            let derivation = recorded.or_else(|| {
+                let provider = self.provider_of(object);
+                let generation = self.inputs.materials.get(&provider)?.seeds.newest();
+                let used = self.credentials_of.get(&uid).into_iter().flatten();
+                let used = used.filter(|secret| secret.namespace == key.namespace);
+                let used = used.filter_map(|secret| self.credentials.get(secret)?.epoch()).max();
+                Some(Epoch { generation, epoch: used.map_or(1, |used| used.saturating_add(1)) })
+            });
+            if let Some(derivation) = derivation {
+                epochs.insert(uid, derivation);
+            }
+        }
+        self.inputs.epochs = epochs;
+    }
+
+    /// The provider that an application names.
+    pub(crate) fn provider_of(&self, object: &OidcApplication) -> ObjectKey {
+        let reference = object.spec.provider_ref.as_ref();
+        let namespace = reference.and_then(|reference| reference.namespace.as_ref()).map(ToString::to_string);
+        let name = reference.map_or_else(|| "default".to_owned(), |reference| reference.name.to_string());
+        ObjectKey::new(namespace.unwrap_or_else(|| self.inputs.provider_namespace.clone()), name)
+    }
+
+    fn claims(&mut self, now: i64) {
+        let mut changed = BTreeMap::new();
+        for object in self.inputs.users.values() {
+            let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
+            let at = self.claims_of(object, &uid).map_or(now, |claims| claims.updated_at);
+            changed.insert(uid, at);
+        }
+        self.inputs.claims_changed = changed;
+    }
+
+    /// When the claims of a user changed last, if they are those that were recorded.
+    fn claims_of(&self, object: &OidcUser, uid: &Uid) -> Option<&ClaimsAt> {
+        let recorded = self.records_of.get(uid)?.iter().find_map(|id| self.records.get(id)?.noted.claims.as_ref())?;
+        (recorded.digest == compile::claims_digest(&object.spec)).then_some(recorded)
+    }
+
+    /// The last change of a user's claims, as of the last compilation.
+    pub(crate) fn claims_at(&self, object: &OidcUser, uid: &Uid) -> Option<ClaimsAt> {
+        let updated_at = *self.inputs.claims_changed.get(uid)?;
+        Some(ClaimsAt { digest: compile::claims_digest(&object.spec), updated_at })
+    }
+
+    /// The Secret that a user's hash comes from, in the version that was compiled.
+    pub(crate) fn password_source(&self, key: &ObjectKey, object: &OidcUser) -> Option<KnownPassword> {
+        let name = object.spec.authentication.password_secret_ref.as_ref()?.name.as_str();
+        let secret = self.password_secrets.get(&ObjectKey::new(&key.namespace, name))?;
+        Some(KnownPassword { uid: secret.uid.clone(), resource_version: secret.version.to_string() })
+    }
+
+    fn password_inputs(&mut self) {
+        self.remember_hashes();
+        let keys: Vec<ObjectKey> = self.password_secrets.keys().cloned().collect();
+        for key in keys {
+            self.password(&key);
+        }
+    }
+
+    /// Takes hashes that an earlier controller made out of the records, once per content of a Secret.
+    fn remember_hashes(&mut self) {
+        let Self { inputs, records_of, records, password_secrets, introduced, passwords, .. } = self;
+        let is_new = |key: &ObjectKey, version| introduced.get(key) != Some(&version);
+        if !password_secrets.iter().any(|(key, secret)| is_new(key, secret.version)) {
+            return;
+        }
+        for (key, user) in &inputs.users {
+            let Some(name) = user.spec.authentication.password_secret_ref.as_ref() else { continue };
+            let secret_key = ObjectKey::new(&key.namespace, name.name.as_str());
+            let Some(secret) = password_secrets.get(&secret_key) else { continue };
+            if !is_new(&secret_key, secret.version) {
+                continue;
+            }
+            let Some(uid) = user.metadata.uid.clone().map(Uid::new) else { continue };
+            let source = KnownPassword { uid: secret.uid.clone(), resource_version: secret.version.to_string() };
+            for id in records_of.get(&uid).into_iter().flatten() {
+                let Some(record) = records.get(id).filter(|one| one.noted.password_source.as_ref() == Some(&source))
+                else {
+                    continue;
+                };
+                // Whoever could write a record without a MAC could otherwise choose a password.
+                let hash = inputs.materials.values().find_map(|material| {
+                    let payload = UserPayload::read(&material.server_keys, &record.record).ok()?;
+                    payload.password(&material.server_keys, &record.record).ok()?
+                });
+                if let Some(hash) = hash {
+                    passwords.remember(&secret_key, &secret.data, hash);
+                    break;
+                }
+            }
+        }
+        if !inputs.materials.is_empty() {
+            introduced.extend(password_secrets.iter().map(|(key, secret)| (key.clone(), secret.version)));
+        }
+    }
+}
