@@ -34,7 +34,7 @@ use crate::apply::records;
 use crate::names::{provider_record, with_suffix};
 use crate::observed::{ObservedRecord, ObservedSecret};
 use crate::source::Item;
-use crate::tracker::Tracker;
+use crate::tracker::{Delta, Tracker};
 use crate::watch::{Select, Told, Watch, watch};
 
 /// News that wait.
@@ -42,6 +42,13 @@ const NEWS: usize = 4096;
 
 /// How often the API server is asked for a sign of life while nothing changes.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Where much is gone at once, it has to stay gone for so long before it is believed: while a kind is being removed, its
+/// objects are deleted one by one, and the kind itself goes last.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// How often that is looked at.
+const RECHECK: Duration = Duration::from_millis(250);
 
 /// For how long records are kept that vanished with their kind, once it is back: the controller writes them again.
 const GRACE: Duration = Duration::from_secs(10);
@@ -112,9 +119,11 @@ pub async fn run(client: Client, settings: Settings, outlets: Outlets, shutdown:
         troubles: BTreeSet::new(),
         assembly: Assembly::new(settings.provider, settings.plain_http),
         changed: false,
+        deleted: Instant::now(),
         vanished: None,
     };
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    let mut recheck = tokio::time::interval(RECHECK);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
@@ -126,6 +135,10 @@ pub async fn run(client: Client, settings: Settings, outlets: Outlets, shutdown:
                 feed.publish().await;
             }
             _ = heartbeat.tick() => feed.heartbeat().await,
+            _ = recheck.tick(), if feed.assembly.lost_records() => {
+                feed.changed = true;
+                feed.publish().await;
+            }
         }
     }
     drop(watches);
@@ -139,6 +152,8 @@ struct Feed {
     troubles: BTreeSet<Part>,
     assembly: Assembly,
     changed: bool,
+    /// When a record was deleted last.
+    deleted: Instant,
     /// Since when records are kept that vanished with their kind.
     vanished: Option<Instant>,
 }
@@ -165,6 +180,9 @@ impl Feed {
                 self.changed |= !before && tracker.is_complete();
                 for delta in deltas {
                     self.changed = true;
+                    if matches!(delta, Delta::Dropped(_)) {
+                        self.deleted = Instant::now();
+                    }
                     self.assembly.take(part, delta);
                 }
             }
@@ -177,7 +195,7 @@ impl Feed {
             return;
         }
         self.changed = false;
-        if !self.assembly.lost_records() || self.deletions_are_real().await {
+        if !self.assembly.lost_much() || self.deleted.elapsed() >= SETTLING && self.deletions_are_real().await {
             self.assembly.settle();
         }
         let Some((catalog, loaded)) = tokio::task::block_in_place(|| self.assembly.assemble()) else { return };
@@ -222,9 +240,6 @@ impl Feed {
         if matches!(asked, Ok(Ok(_))) {
             (self.outlets.heard)();
         }
-        // What was held back is looked at again.
-        self.changed |= self.assembly.lost_records();
-        self.publish().await;
     }
 }
 

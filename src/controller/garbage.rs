@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use api::{Kind, ObjectKey, RecordKind};
 use compile::record::Subject;
 use futures::StreamExt as _;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client, Error};
 use oidc::ids::Uid;
@@ -87,12 +88,19 @@ impl Garbage {
         let (mut deleted, mut kept) = (0, 0);
         for kind in [Kind::OidcApplication, Kind::OidcUser, Kind::OidcProvider] {
             let of_kind: Vec<_> = candidates.iter().filter(|one| one.source.0 == kind).cloned().collect();
+            if of_kind.is_empty() {
+                continue;
+            }
+            if !is_there_to_stay(client, kind).await? {
+                kept += of_kind.len();
+                continue;
+            }
+            let total = of_kind.len();
             let confirmed = if many || kind == Kind::OidcProvider {
                 confirm_by_list(client, kind, of_kind).await?
             } else {
                 confirm_each(client, of_kind).await?
             };
-            let total = candidates.iter().filter(|one| one.source.0 == kind).count();
             kept += total - confirmed.len();
             deleted += confirmed.len();
             let deletions = confirmed.into_iter().map(|one| async move {
@@ -107,6 +115,18 @@ impl Garbage {
             answers.into_iter().collect::<Result<(), Error>>()?;
         }
         Ok((deleted, kept))
+    }
+}
+
+/// Whether the definition of a kind is there, and not being removed.
+async fn is_there_to_stay(client: &Client, kind: Kind) -> Result<bool, Error> {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let name = format!("{}.{}", kind.plural(), api::GROUP);
+    match definitions.get_metadata_opt(&name).await {
+        Ok(found) => Ok(found.is_some_and(|found| found.metadata.deletion_timestamp.is_none())),
+        // Where the controller may not look at definitions, the answers about objects must do.
+        Err(Error::Api(status)) if status.code == 403 => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

@@ -143,8 +143,9 @@ impl View<'_> {
             credentials::Step::Unknown => return Next::Done,
             credentials::Step::Done(against) => against,
         };
-        let everywhere = progress.is_everywhere();
-        if everywhere {
+        // What is not to be served is not waited for.
+        let served = self.desired.verdict(object).is_some_and(|verdict| verdict.served);
+        if progress.is_everywhere() || !served {
             memory.waiting = None;
         } else {
             let until = *memory.waiting.get_or_insert(self.now) + PATIENCE;

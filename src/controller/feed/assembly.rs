@@ -36,6 +36,13 @@ pub(super) struct Assembly {
     made: bool,
 }
 
+/// The digest of a catalog without issuers.
+const NOTHING: &str = "none";
+
+/// As with the controller's garbage: so many at once, and so large a part of all.
+const MANY: usize = 10;
+const PART: usize = 5;
+
 /// The records of one kind, by name.
 #[derive(Debug)]
 struct Entries<T> {
@@ -134,6 +141,11 @@ impl<T: Clone> Entries<T> {
         })
     }
 
+    fn lost_much(&self) -> bool {
+        let (gone, all) = (self.entries.values().filter(|entry| entry.gone).count(), self.entries.len());
+        gone > 0 && (gone == all || gone > MANY && gone * PART > all)
+    }
+
     fn settle(&mut self) -> bool {
         let before = self.entries.len();
         self.entries.retain(|_, entry| !entry.gone);
@@ -189,6 +201,11 @@ impl Assembly {
     /// Whether records were deleted, and that is not settled.
     pub(super) fn lost_records(&self) -> bool {
         self.clients.entries.values().any(|entry| entry.gone) || self.users.entries.values().any(|entry| entry.gone)
+    }
+
+    /// Whether so much is gone at once that something else may be behind it: everything of a kind, or a large part.
+    pub(super) fn lost_much(&self) -> bool {
+        self.clients.lost_much() || self.users.lost_much()
     }
 
     /// What was deleted is deleted.
@@ -261,7 +278,7 @@ impl Assembly {
     /// Replicas with equal digests answer alike: everything that is served is named by what its MAC covers.
     fn digest(&self, provider: &Uid, nothing: bool) -> String {
         if nothing {
-            return "none".to_owned();
+            return NOTHING.to_owned();
         }
         let mut text = String::from("portcullis records 1\n");
         let mut line = |parts: &[&str]| {
@@ -292,10 +309,12 @@ impl Assembly {
     fn loaded(&self, provider: Uid, digest: String) -> Loaded {
         let mut loaded = BTreeMap::new();
         let mut put = |name: String, version: u128| drop(loaded.insert(name, version.to_string()));
-        if self.clients.version > 0 {
+        // Records that are looked into by nobody, since nobody is served, are not loaded.
+        let served = digest != NOTHING;
+        if served && self.clients.version > 0 {
             put(RecordKind::OidcClientRecord.plural().to_owned(), self.clients.version);
         }
-        if self.users.version > 0 {
+        if served && self.users.version > 0 {
             put(RecordKind::OidcUserRecord.plural().to_owned(), self.users.version);
         }
         if let Some(record) = &self.record {

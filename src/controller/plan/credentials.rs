@@ -69,6 +69,10 @@ impl View<'_> {
             };
         };
         if found.application().as_ref() != Some(&secret.application_uid) {
+            if self.is_orphan(key, found) {
+                // The garbage collector will come for it; until then it only stands in the way.
+                return Step::Write(Box::new(Write::DeleteSecret(key.clone(), found.uid.clone(), found.version)));
+            }
             let message = format!(
                 "Secret `{}` belongs to another application, or to one that is gone (deletionPolicy: Retain): choose \
                  another name, or delete it",
@@ -111,6 +115,17 @@ impl View<'_> {
         Diagnostic::new(Reason::Forbidden, PATH, message)
     }
 
+    /// Whether a Secret was written for an application of its namespace that is gone, to go with it.
+    fn is_orphan(&self, key: &ObjectKey, found: &ObservedSecret) -> bool {
+        let Some(uid) = found.application() else { return false };
+        let here = self.world.inputs.applications.range(ObjectKey::new(&key.namespace, "")..);
+        let here = here.take_while(|(application, _)| application.namespace == key.namespace);
+        let is_owner = |object: &api::OidcApplication| object.metadata.uid.as_deref() == Some(uid.as_str());
+        let lives = here.into_iter().any(|(_, object)| is_owner(object))
+            || self.world.unreadable.values().any(|object| object.uid.as_ref() == Some(&uid));
+        !lives && !is_kept(found)
+    }
+
     /// A Secret that was written for an application which does not want it any more, once nothing else is wrong with it:
     /// what is mounted is not taken away over a mistake.
     fn leftover(&self, application: &ObjectKey) -> Option<Write> {
@@ -123,12 +138,16 @@ impl View<'_> {
         }
         self.world.credentials_of.get(&uid)?.iter().find_map(|key| {
             let found = self.world.credentials.get(key)?;
-            let kept = found.annotations.get(DELETION_POLICY_ANNOTATION).map(String::as_str)
-                == Some(DeletionPolicy::Retain.as_str());
             let here = key.namespace == application.namespace;
-            (here && !kept).then(|| Write::DeleteSecret(key.clone(), found.uid.clone(), found.version))
+            (here && !is_kept(found)).then(|| Write::DeleteSecret(key.clone(), found.uid.clone(), found.version))
         })
     }
+}
+
+/// Whether it outlives its application.
+fn is_kept(found: &ObservedSecret) -> bool {
+    let policy = found.annotations.get(DELETION_POLICY_ANNOTATION).map(String::as_str);
+    policy != Some(DeletionPolicy::Delete.as_str())
 }
 
 /// What keeps new content from being handed out: a server that would refuse it.
