@@ -1,5 +1,5 @@
-//! What only holds among all objects: a name belongs to one of them. The oldest holds it, then the one with the smallest
-//! UID, so that every compilation says the same; the others are told.
+//! What only holds among all objects: a name belongs to one of them. Who holds it already keeps it; a vacant one goes to
+//! the oldest, then to the one with the smallest UID, so that every compilation says the same; the others are told.
 //!
 //! An object that is refused for another reason keeps what it holds: else a typing error would hand a client ID, and with
 //! it the trust of its users, to somebody else. What it may not even ask for it cannot hold.
@@ -23,6 +23,8 @@ pub(crate) struct Age<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Since {
     Ever,
+    /// It has the name already, whatever the clocks of those say who made the others.
+    Held,
     Time(Timestamp),
     Unknown,
 }
@@ -32,6 +34,11 @@ impl<'a> Age<'a> {
     pub(crate) fn of(metadata: &'a ObjectMeta, key: &'a ObjectKey) -> Self {
         let created = metadata.creation_timestamp.as_ref().map_or(Since::Unknown, |time| Since::Time(time.0));
         Self { created, uid: metadata.uid.as_deref(), key }
+    }
+
+    /// The same, of an object that has the name already.
+    pub(crate) fn holding(self, holds: bool) -> Self {
+        if holds { Self { created: Since::Held, ..self } } else { self }
     }
 
     /// Older than every object: for what belongs to the provider itself.

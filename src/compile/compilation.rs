@@ -8,6 +8,7 @@ use crypto::{Algorithm, SecretVerifier};
 use oidc::account::Accounts;
 use oidc::catalog::{Catalog, Realm, RealmParts};
 use oidc::client::Client;
+use oidc::ids::Uid;
 
 use crate::across::{Age, Claim, Identifier, Reach, settle, settle_identifiers};
 use crate::application::{Application, client, credentials};
@@ -35,9 +36,9 @@ pub(crate) struct World<'a> {
 /// Compiles.
 pub(crate) fn run(inputs: &Inputs) -> Compiled {
     let mut world = judge_each(inputs);
-    names_of_users(&mut world);
+    names_of_users(inputs, &mut world);
     names_of_secrets(inputs, &mut world);
-    identifiers(&mut world);
+    identifiers(inputs, &mut world);
     let (clients, credentials) = clients(inputs, &mut world);
     let catalogs = catalogs(inputs, &world, clients);
     let verdicts = verdicts::verdicts(inputs, world, &catalogs);
@@ -48,7 +49,7 @@ pub(crate) fn run(inputs: &Inputs) -> Compiled {
 fn judge_each(inputs: &Inputs) -> World<'_> {
     let mut providers: Providers<'_> =
         inputs.providers.iter().map(|(key, object)| (key, Provider::judge(inputs, key, object))).collect();
-    issuers(&mut providers);
+    issuers(inputs, &mut providers);
     let mut groups: Groups<'_> =
         inputs.groups.iter().map(|(key, object)| (key, Group::judge(&inputs.users, key, object))).collect();
     values_of_groups(&mut groups);
@@ -81,11 +82,13 @@ fn judge_each(inputs: &Inputs) -> World<'_> {
 }
 
 /// One host is one issuer's: a catalog tells issuers by the `Host` header, and cookies know no paths.
-fn issuers(providers: &mut Providers<'_>) {
+fn issuers(inputs: &Inputs, providers: &mut Providers<'_>) {
     let claims = providers.values().filter_map(|provider| {
+        let host = provider.issuer.as_ref()?.host();
+        let holds = inputs.holds(provider.uid.as_ref(), |held| held.issuer_host.as_deref() == Some(host));
         Some(Claim {
-            name: provider.issuer.as_ref()?.host(),
-            age: Age::of(&provider.object.metadata, provider.key),
+            name: host,
+            age: Age::of(&provider.object.metadata, provider.key).holding(holds),
             kind: Kind::OidcProvider,
         })
     });
@@ -115,10 +118,11 @@ fn values_of_groups(groups: &mut Groups<'_>) {
     }
 }
 
-fn names_of_users(world: &mut World<'_>) {
+fn names_of_users(inputs: &Inputs, world: &mut World<'_>) {
     let claims = world.users.values().map(|user| Claim {
         name: (&user.key.namespace, &user.username),
-        age: Age::of(&user.object.metadata, user.key),
+        age: Age::of(&user.object.metadata, user.key)
+            .holding(inputs.holds(user.uid.as_ref(), |held| held.username.as_deref() == Some(user.username.as_str()))),
         kind: Kind::OidcUser,
     });
     for (loser, holder) in settle(claims.collect()) {
@@ -136,9 +140,11 @@ fn names_of_users(world: &mut World<'_>) {
 fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
     const PATH: &str = "spec.clientAuthentication.clientSecret.target.name";
     let claims = world.applications.values().filter_map(|application| {
+        let name = &application.plan.as_ref()?.name;
+        let holds = inputs.holds(application.uid.as_ref(), |held| held.secrets.contains(name));
         Some(Claim {
-            name: (&application.key.namespace, &application.plan.as_ref()?.name),
-            age: Age::of(&application.object.metadata, application.key),
+            name: (&application.key.namespace, name),
+            age: Age::of(&application.object.metadata, application.key).holding(holds),
             kind: Kind::OidcApplication,
         })
     });
@@ -165,7 +171,8 @@ fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
 }
 
 /// Client IDs, subjects, audiences and issuers.
-fn identifiers(world: &mut World<'_>) {
+fn identifiers(inputs: &Inputs, world: &mut World<'_>) {
+    let has = |uid: Option<&Uid>, text: &str| inputs.holds(uid, |held| held.identifiers.contains(text));
     let mut claims = Vec::new();
     for provider in world.providers.values() {
         if let Some(issuer) = &provider.issuer {
@@ -178,14 +185,15 @@ fn identifiers(world: &mut World<'_>) {
         // A subject that poses as a client ID is refused, and must not take that ID from its client.
         if let Some(subject) = user.subject.as_ref().filter(|subject| !looks_derived(subject)) {
             let name = Identifier { namespace: &user.key.namespace, text: subject };
-            let age = Age::of(&user.object.metadata, user.key);
+            let age = Age::of(&user.object.metadata, user.key).holding(has(user.uid.as_ref(), subject));
             claims.push((Claim { name, age, kind: Kind::OidcUser }, Reach::Namespace));
         }
     }
     for application in world.applications.values() {
         if let Some(attached) = application.attached.as_ref().filter(|attached| attached.may_hold_client_id) {
             let name = Identifier { namespace: &attached.provider.namespace, text: &application.client_id };
-            let age = Age::of(&application.object.metadata, application.key);
+            let holds = has(application.uid.as_ref(), &application.client_id);
+            let age = Age::of(&application.object.metadata, application.key).holding(holds);
             claims.push((Claim { name, age, kind: Kind::OidcApplication }, Reach::Provider(attached.provider)));
         }
     }
@@ -267,7 +275,7 @@ fn served(
     clients: &mut Clients,
     application: &Application<'_>,
     provider: &Provider<'_>,
-    uid: &oidc::ids::Uid,
+    uid: &Uid,
     verifiers: Vec<SecretVerifier>,
 ) {
     if let Some(attached) = &application.attached {

@@ -1,6 +1,6 @@
 //! Everything that the compile step may know, as values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use api::{ObjectKey, OidcApplication, OidcGroup, OidcProvider, OidcResource, OidcUser};
@@ -33,11 +33,18 @@ pub struct Inputs {
     pub materials: BTreeMap<ObjectKey, ProviderMaterial>,
     /// Where the derivation of an application's secrets stands. Absent: the newest seed generation, epoch 1.
     pub epochs: BTreeMap<Uid, Epoch>,
+    /// The names that objects have already, by UID. Absent: whoever is oldest gets a name.
+    pub holders: BTreeMap<Uid, Holdings>,
     /// When a user's claims last changed, in seconds since 1970: `updated_at`. Absent: no such claim.
     pub claims_changed: BTreeMap<Uid, i64>,
 }
 
 impl Inputs {
+    /// Whether an object has a name already.
+    pub(crate) fn holds(&self, uid: Option<&Uid>, has: impl FnOnce(&Holdings) -> bool) -> bool {
+        uid.and_then(|uid| self.holders.get(uid)).is_some_and(has)
+    }
+
     /// A world without objects.
     pub fn empty(provider_namespace: impl Into<String>, mode: Mode) -> Self {
         Self {
@@ -52,9 +59,23 @@ impl Inputs {
             secrets: BTreeMap::new(),
             materials: BTreeMap::new(),
             epochs: BTreeMap::new(),
+            holders: BTreeMap::new(),
             claims_changed: BTreeMap::new(),
         }
     }
+}
+
+/// The names that one object has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Client ID or subject.
+    pub identifiers: BTreeSet<String>,
+    /// User name.
+    pub username: Option<String>,
+    /// Host of the issuer.
+    pub issuer_host: Option<String>,
+    /// Names of its Secrets, in its namespace.
+    pub secrets: BTreeSet<String>,
 }
 
 /// Who asks, and thereby what can be known.

@@ -46,7 +46,7 @@ use oidc::catalog::Catalog;
 use oidc::ids::Uid;
 
 pub use admit::{FieldError, FieldReason, Object, admit, admit_update};
-pub use inputs::{Epoch, Inputs, Mode, ProviderMaterial, SecretInput, Synced, UserPassword};
+pub use inputs::{Epoch, Holdings, Inputs, Mode, ProviderMaterial, SecretInput, Synced, UserPassword};
 pub use user::claims_digest;
 pub use verdict::{Diagnostic, Facts, ObjectRef, Verdict};
 

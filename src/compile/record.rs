@@ -76,7 +76,11 @@ pub enum RecordError {
     /// Of another version of this program. Told from the others, since then the record is fine and the reader is old.
     #[error("record format {0} is not known to this version, which reads {FORMAT}")]
     Format(u32),
-    /// Forged, altered, or made with a server key that is not live.
+    /// Made with a server key that is not here: maybe not yet. Told from a forgery, since then the record may be fine and
+    /// the reader behind.
+    #[error("the server key `{0}` that it was made with is not here")]
+    UnknownKey(String),
+    /// Forged or altered.
     #[error("the MAC does not hold")]
     Mac,
     /// Authentic, and yet not what format 1 says.
@@ -85,6 +89,16 @@ pub enum RecordError {
     /// Authentic, and speaks of somebody else.
     #[error("the payload is not that of its source")]
     Source,
+}
+
+impl RecordError {
+    /// Whether the reader may be behind, and should go on with what it could read before.
+    pub const fn may_be_ahead(&self) -> bool {
+        match self {
+            Self::Format(_) | Self::UnknownKey(_) => true,
+            Self::Mac | Self::Payload(_) | Self::Source => false,
+        }
+    }
 }
 
 impl Record {
@@ -117,6 +131,9 @@ impl Record {
             return Err(RecordError::Format(self.format));
         }
         let mac = Mac::decode(&self.mac).ok_or(RecordError::Mac)?;
+        if !keys.ids().any(|id| id == mac.key_id) {
+            return Err(RecordError::UnknownKey(mac.key_id));
+        }
         if !self.with_parts(|parts| keys.verify_mac(Purpose::RecordMac, parts, &mac)) {
             return Err(RecordError::Mac);
         }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{ObjectKey, OidcClientRecordSpec, OidcUserRecordSpec};
 use compile::credentials::{APPLICATION_UID_LABEL, EPOCH_ANNOTATION};
-use compile::inputs::Epoch;
+use compile::inputs::{Epoch, Holdings};
 use compile::record::{ClaimsAt, KnownPassword, Record, Subject};
 use crypto::Secret;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::DynamicObject;
 use oidc::ids::Uid;
+use oidc::uri::Issuer;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -47,10 +48,48 @@ pub(crate) struct Noted {
     /// Of a provider: the fingerprints of its seed.
     #[serde(default)]
     pub(crate) seeds: BTreeMap<u32, String>,
+    /// Of a client: its ID.
+    #[serde(default)]
+    client: Option<NotedClient>,
+    /// Of a user: their names.
+    #[serde(default)]
+    account: Option<NotedAccount>,
+    /// Of a provider: its issuer.
+    #[serde(default)]
+    realm: Option<NotedRealm>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct NotedClient {
+    id: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct NotedAccount {
+    subject: String,
+    username: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct NotedRealm {
+    issuer: String,
+}
+
+impl Noted {
+    /// The names that its source has.
+    pub(crate) fn hold(&self, holdings: &mut Holdings) {
+        holdings.identifiers.extend(self.client.as_ref().map(|client| client.id.clone()));
+        if let Some(NotedAccount { subject, username }) = &self.account {
+            holdings.identifiers.insert(subject.clone());
+            holdings.username = Some(username.clone());
+        }
+        let issuer = self.realm.as_ref().and_then(|realm| Issuer::parse(&realm.issuer).ok());
+        holdings.issuer_host = issuer.map(|issuer| issuer.host().to_owned()).or(holdings.issuer_host.take());
+    }
 }
 
 impl ObservedRecord {
-    fn new(uid: Option<String>, version: u128, record: Record) -> Self {
+    pub(crate) fn new(uid: Option<String>, version: u128, record: Record) -> Self {
         let noted = serde_json::from_str(&record.payload).unwrap_or_default();
         Self { uid: uid.unwrap_or_default(), version, record, noted }
     }

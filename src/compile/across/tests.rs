@@ -33,6 +33,21 @@ fn check(claims: &[(Option<i64>, Option<&str>, &str)], holder: &str) {
     }
 }
 
+/// The clock of an API server may run behind: what was created later looks older.
+#[test]
+fn f36_who_holds_a_name_keeps_it() {
+    let (old, new) = (metadata(Some(1), Some("a")), metadata(Some(2), Some("b")));
+    let (old_key, new_key) = (ObjectKey::new("ns", "old"), ObjectKey::new("ns", "new"));
+    let claim = |age| Claim { name: "n", age, kind: Kind::OidcUser };
+    let claims = || vec![claim(Age::of(&old, &old_key)), claim(Age::of(&new, &new_key).holding(true))];
+    let lost = BTreeMap::from([(object(Kind::OidcUser, "old"), object(Kind::OidcUser, "new"))]);
+    assert_eq!(settle(claims()), lost);
+    let provider = ObjectKey::new("ns", "provider");
+    let ever = Claim { kind: Kind::OidcProvider, ..claim(Age::ever(&provider)) };
+    let losers = settle(claims().into_iter().chain([ever]).collect());
+    assert_eq!(losers.len(), 2, "what belongs to the provider itself comes first all the same");
+}
+
 #[test]
 fn f36_the_oldest_holds_then_the_smallest_uid() {
     check(&[(Some(1), Some("b"), "x"), (Some(2), Some("a"), "y")], "x");

@@ -32,6 +32,8 @@ pub(super) struct Assembly {
     users: Entries<Arc<Account>>,
     /// The people of the last catalog, while none of them has changed.
     accounts: Option<Arc<Accounts>>,
+    /// What was last read of the provider's record.
+    realm: Option<RealmPayload>,
     /// Whether a catalog was made before: then a provider that is gone is one that nobody may be served by any more.
     made: bool,
 }
@@ -118,8 +120,8 @@ impl<T: Clone> Entries<T> {
                 }
                 Err(error) => {
                     tracing::warn!("record {name} of {} is not loaded: {error}", entry.record.source);
-                    // The record is fine and this server is old: it goes on with what it could read.
-                    if !matches!(error, RecordError::Format(_)) {
+                    // The record may be fine and this server behind: it goes on with what it could read.
+                    if !error.may_be_ahead() {
                         entry.value = None;
                     }
                     entry.state = State::Unreadable(error);
@@ -164,6 +166,7 @@ impl Assembly {
             clients: Entries::default(),
             users: Entries::default(),
             accounts: None,
+            realm: None,
             made: false,
         }
     }
@@ -221,21 +224,21 @@ impl Assembly {
     pub(super) fn assemble(&mut self) -> Option<(Catalog, Loaded)> {
         let (_, Some(keys)) = self.server_key.clone()? else { return None };
         let payload = self.record.as_ref().map(|observed| observed.record.open::<ProviderPayload>(&keys));
-        let realm = match payload {
-            Some(Ok(ProviderPayload { realm, seeds: _ })) => realm,
+        match payload {
+            Some(Ok(ProviderPayload { realm, seeds: _ })) => self.realm = realm,
             Some(Err(error)) => {
-                tracing::error!(
-                    "the record of OidcProvider {} is not loaded: {error}; nothing is served",
-                    self.provider
-                );
-                None
+                tracing::error!("the record of OidcProvider {} is not loaded: {error}", self.provider);
+                if !error.may_be_ahead() {
+                    self.realm = None;
+                }
             }
             None if !self.made => return None,
-            None => None,
-        };
+            None => self.realm = None,
+        }
         self.made = true;
         let uid = self.record.as_ref().map_or_else(|| Uid::new(""), |record| record.record.provider.clone());
-        let realms: Vec<Realm> = realm.and_then(|realm| self.realm(&keys, &uid, realm)).into_iter().collect();
+        let realm = self.realm.clone().and_then(|realm| self.realm(&keys, &uid, realm));
+        let realms: Vec<Realm> = realm.into_iter().collect();
         let digest = self.digest(&uid, realms.is_empty());
         let loaded = self.loaded(uid.clone(), digest.clone());
         Some((Catalog::new(uid, keys, realms, digest), loaded))

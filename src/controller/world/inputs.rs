@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{ObjectKey, OidcApplication, OidcUser};
-use compile::inputs::Epoch;
+use compile::inputs::{Epoch, Holdings};
 use compile::record::{ClaimsAt, KnownPassword, UserPayload};
 use compile::{Compiled, Synced};
 use oidc::ids::Uid;
@@ -16,6 +16,7 @@ impl World {
     pub(crate) fn compile(&mut self, now: i64) -> Compiled {
         self.material_inputs();
         self.derivations();
+        self.holders();
         self.claims(now);
         self.password_inputs();
         let waiting = self.take_waiting();
@@ -96,6 +97,19 @@ impl World {
             }
         }
         self.inputs.epochs = epochs;
+    }
+
+    /// Who has a name keeps it: the records say so, and of a Secret its label.
+    fn holders(&mut self) {
+        let mut holders: BTreeMap<Uid, Holdings> = BTreeMap::new();
+        for found in self.records.values().chain(self.provider_records.values()) {
+            found.noted.hold(holders.entry(found.record.source_uid.clone()).or_default());
+        }
+        for (uid, secrets) in &self.credentials_of {
+            let names = secrets.iter().map(|secret| secret.name.clone());
+            holders.entry(uid.clone()).or_default().secrets.extend(names);
+        }
+        self.inputs.holders = holders;
     }
 
     /// The provider that an application names.
