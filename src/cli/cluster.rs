@@ -175,8 +175,11 @@ impl ServerArgs {
             loaded: Box::new(move |word| loaded.set(word)),
             heard: Box::new(move || freshness.heard()),
         };
-        let settings =
-            feed::Settings { provider: ObjectKey::new(namespace, provider), plain_http: listen.ip().is_loopback() };
+        let settings = feed::Settings {
+            provider: ObjectKey::new(namespace, provider),
+            plain_http: listen.ip().is_loopback(),
+            watch_seconds: feed::Settings::WATCH_SECONDS,
+        };
         Ok(Fed { server, store, catalogs, settings, outlets })
     }
 }

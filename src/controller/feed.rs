@@ -35,7 +35,7 @@ use crate::names::{provider_record, with_suffix};
 use crate::observed::{ObservedRecord, ObservedSecret};
 use crate::source::Item;
 use crate::tracker::{Delta, Tracker};
-use crate::watch::{Select, Told, Watch, watch};
+use crate::watch::{Select, Told, WATCH_SECONDS, Watch, watch};
 
 /// News that wait.
 const NEWS: usize = 4096;
@@ -60,6 +60,14 @@ pub struct Settings {
     pub provider: ObjectKey,
     /// Whether an `http` issuer may be served: only where nobody but this machine can listen in (RFC 6749 §3.1).
     pub plain_http: bool,
+    /// How long a watch lasts at the most, in seconds: a connection that nobody answers any more is given up a little
+    /// later.
+    pub watch_seconds: u32,
+}
+
+impl Settings {
+    /// How long a watch lasts if nothing else is said.
+    pub const WATCH_SECONDS: u32 = WATCH_SECONDS;
 }
 
 /// Where a feed delivers.
@@ -109,8 +117,7 @@ impl Part {
 /// Feeds until `shutdown`. What the API server says is never a reason to end.
 pub async fn run(client: Client, settings: Settings, outlets: Outlets, shutdown: CancellationToken) {
     let (news, mut told) = mpsc::channel(NEWS);
-    let watches: Vec<Watch> =
-        Part::ALL.iter().map(|part| start(&client, &settings.provider, *part, news.clone())).collect();
+    let watches: Vec<Watch> = Part::ALL.iter().map(|part| start(&client, &settings, *part, news.clone())).collect();
     let mut feed = Feed {
         client,
         provider: settings.provider.clone(),
@@ -243,22 +250,24 @@ impl Feed {
     }
 }
 
-fn start(client: &Client, provider: &ObjectKey, part: Part, out: mpsc::Sender<(Part, Told<Item>)>) -> Watch {
+fn start(client: &Client, settings: &Settings, part: Part, out: mpsc::Sender<(Part, Told<Item>)>) -> Watch {
+    let Settings { provider, plain_http: _, watch_seconds } = settings;
     let wrap = move |told| (part, told);
+    let named = |name: &str| Select::named(name).for_seconds(*watch_seconds);
     let (client, namespace) = (client.clone(), provider.namespace.as_str());
     let record = |object: ConfigMap| Item::Record(Box::new(ObservedRecord::of_provider(object)));
     let secret = |object: Secret| Item::Secret(Box::new(ObservedSecret::of(object)));
     match part {
         Part::Provider => {
-            let select = Select::named(&provider_record(provider).name);
+            let select = named(&provider_record(provider).name);
             watch(Api::namespaced(client, namespace), select, record, wrap, out)
         }
         Part::ServerKey => {
-            let select = Select::named(&with_suffix(provider, compile::keys::SERVER_KEY_SUFFIX).name);
+            let select = named(&with_suffix(provider, compile::keys::SERVER_KEY_SUFFIX).name);
             watch(Api::namespaced(client, namespace), select, secret, wrap, out)
         }
         Part::SigningKeys => {
-            let select = Select::named(&with_suffix(provider, compile::keys::SIGNING_KEYS_SUFFIX).name);
+            let select = named(&with_suffix(provider, compile::keys::SIGNING_KEYS_SUFFIX).name);
             watch(Api::namespaced(client, namespace), select, secret, wrap, out)
         }
         Part::Records(kind) => {
@@ -266,7 +275,7 @@ fn start(client: &Client, provider: &ObjectKey, part: Part, out: mpsc::Sender<(P
                 RecordKind::OidcClientRecord => |object| Item::Record(Box::new(ObservedRecord::of_client(object))),
                 RecordKind::OidcUserRecord => |object| Item::Record(Box::new(ObservedRecord::of_user(object))),
             };
-            watch(records(&client, kind, namespace), Select::all(), convert, wrap, out)
+            watch(records(&client, kind, namespace), Select::all().for_seconds(*watch_seconds), convert, wrap, out)
         }
     }
 }

@@ -123,6 +123,9 @@ impl Progress {
 impl View<'_> {
     /// The next thing to do for an object.
     pub(crate) fn next(&self, object: &ObjectRef, memory: &mut Memory) -> Next {
+        if self.keys_are_being_made(object) {
+            return Next::Wait(self.now + PATIENCE);
+        }
         let record = match object.kind {
             Kind::OidcProvider => self.next_provider_record(&object.key),
             Kind::OidcApplication | Kind::OidcUser => self.next_record(object),
@@ -157,6 +160,23 @@ impl View<'_> {
             Some(write) => Next::Write(Box::new(write)),
             None => blocked.map_or(Next::Done, Next::Wait),
         }
+    }
+
+    /// Whether the key material of its provider is made for the first time just now. It will be there in a moment, and
+    /// then there is something to say; until then there would only be complaints that nobody can mend.
+    fn keys_are_being_made(&self, object: &ObjectRef) -> bool {
+        let provider = match object.kind {
+            Kind::OidcProvider => object.key.clone(),
+            Kind::OidcApplication => match self.world.inputs.applications.get(&object.key) {
+                Some(application) => self.world.provider_of(application),
+                None => return false,
+            },
+            Kind::OidcUser | Kind::OidcGroup | Kind::OidcResource => return false,
+        };
+        self.world.inputs.providers.contains_key(&provider)
+            && !self.world.inputs.materials.contains_key(&provider)
+            && !self.world.provider_records.contains_key(&provider)
+            && !self.world.lost.contains_key(&provider)
     }
 
     fn next_record(&self, object: &ObjectRef) -> Option<Write> {

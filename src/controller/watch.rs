@@ -19,8 +19,8 @@ use crate::decode::{key, version};
 use crate::tracker::{Event, Object};
 
 /// The server ends a watch after so many seconds, and the client believes it dead soon after: a connection that nobody
-/// answers any more (F3) costs that much.
-const WATCH_SECONDS: u32 = 60;
+/// answers any more costs that much.
+pub(crate) const WATCH_SECONDS: u32 = 60;
 
 /// Pauses after something went wrong.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -57,31 +57,37 @@ impl Drop for Watch {
 }
 
 /// Which objects.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Select {
     fields: Option<String>,
     labels: Option<String>,
+    seconds: u32,
 }
 
 impl Select {
     /// All.
     pub(crate) fn all() -> Self {
-        Self::default()
+        Self { fields: None, labels: None, seconds: WATCH_SECONDS }
+    }
+
+    /// The same, watched anew after so many seconds.
+    pub(crate) fn for_seconds(self, seconds: u32) -> Self {
+        Self { seconds, ..self }
     }
 
     /// Those with this name.
     pub(crate) fn named(name: &str) -> Self {
-        Self { fields: Some(format!("metadata.name={name}")), labels: None }
+        Self { fields: Some(format!("metadata.name={name}")), ..Self::all() }
     }
 
     /// Secrets of this type.
     pub(crate) fn of_type(type_: &str) -> Self {
-        Self { fields: Some(format!("type={type_}")), labels: None }
+        Self { fields: Some(format!("type={type_}")), ..Self::all() }
     }
 
     /// Those with this label, whatever its value.
     pub(crate) fn labelled(label: &str) -> Self {
-        Self { fields: None, labels: Some(label.to_owned()) }
+        Self { labels: Some(label.to_owned()), ..Self::all() }
     }
 }
 
@@ -98,7 +104,7 @@ where
     T: Send + 'static,
     M: Send + 'static,
 {
-    let mut config = watcher::Config::default().streaming_lists().timeout(WATCH_SECONDS);
+    let mut config = watcher::Config::default().streaming_lists().timeout(select.seconds);
     config.field_selector = select.fields;
     config.label_selector = select.labels;
     let task = async move {

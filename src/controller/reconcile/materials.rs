@@ -73,16 +73,21 @@ impl Reconciler {
         written: Option<Result<crate::apply::Written, Failure>>,
     ) {
         self.keys_busy.remove(&provider);
-        let before = match &due.lost {
+        let unwritten = match &written {
+            Some(Err(failure)) => Some(format!("its key material cannot be written: {failure}")),
+            Some(Ok(_)) | None => None,
+        };
+        let lost = due.lost.or(unwritten);
+        let before = match &lost {
             Some(lost) => self.world.lost.insert(provider.clone(), lost.clone()),
             None => self.world.lost.remove(&provider),
         };
-        if before != due.lost {
-            if let Some(lost) = &due.lost {
+        if before != lost {
+            if let Some(lost) = &lost {
                 tracing::error!("OidcProvider {provider}: {lost}");
             }
-            let object = compile::ObjectRef::new(api::Kind::OidcProvider, provider.clone());
-            self.look_at(object, crate::queue::Urgency::Edit);
+            // Its applications wait for it, and now know for what.
+            self.look_at_everything(crate::queue::Urgency::Edit);
         }
         let keys = self.keys.entry(provider.clone()).or_default();
         keys.next = due.next;
@@ -106,9 +111,6 @@ impl Reconciler {
                 let pause = failure.pause(keys.failures, super::steps::spread(&provider.name));
                 keys.failures += 1;
                 keys.not_before = Some(Instant::now() + pause);
-                if keys.failures <= 1 {
-                    tracing::warn!("OidcProvider {provider}: its key material cannot be written: {failure}");
-                }
                 self.keys_due.insert(provider);
             }
         }

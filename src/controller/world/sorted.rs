@@ -1,6 +1,7 @@
 //! Where each thing that a watch delivers belongs, and whom a change of it concerns.
 
 use api::{Kind, ObjectKey};
+use compile::record::Subject;
 use compile::{ObjectRef, SecretInput};
 use oidc::ids::Uid;
 
@@ -136,7 +137,19 @@ impl World {
         self.records_of.entry(uid).or_default().insert(id.clone());
         self.records.insert(id.clone(), record);
         objects.extend(self.source_of(&id));
-        Touched { inputs: !expected, objects, garbage: before.is_none(), ..Touched::default() }
+        let garbage = before.is_none() && !self.has_source(&id);
+        Touched { inputs: !expected, objects, garbage, ..Touched::default() }
+    }
+
+    /// Whether what a record was made from is seen under the name that the record gives.
+    fn has_source(&self, id: &RecordId) -> bool {
+        let Some(record) = self.records.get(id).map(|found| &found.record) else { return false };
+        let uid = match record.subject {
+            Subject::Client => self.inputs.applications.get(&record.source).map(|object| &object.metadata.uid),
+            Subject::User => self.inputs.users.get(&record.source).map(|object| &object.metadata.uid),
+            Subject::Provider => None,
+        };
+        uid.is_some_and(|uid| uid.as_deref() == Some(record.source_uid.as_str()))
     }
 
     fn forget_record(&mut self, id: &RecordId) {

@@ -139,6 +139,19 @@ fn what_is_recorded_is_served_and_acknowledged() {
     }
 }
 
+/// Bookmarks come when they come; every version that somebody waits for is that of an object which is delivered.
+#[test]
+fn f09_what_is_waited_for_comes_with_an_object_and_not_with_a_bookmark() {
+    let mut told = Told::new();
+    told.client("notes");
+    let written = told.version;
+    told.version += 1000;
+    assert!(told.loaded().has_record("oidcclientrecords", "notes", &written.to_string()));
+    told.client("other");
+    let (later, loaded) = (told.version, told.loaded());
+    assert!(later > written + 1000 && loaded.has_record("oidcclientrecords", "other", &later.to_string()));
+}
+
 #[test]
 fn t_k08_a_record_that_is_not_authentic_is_neither_served_nor_acknowledged() {
     let mut told = Told::new();
