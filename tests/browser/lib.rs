@@ -8,6 +8,9 @@
 //!        └─ audit    a page in three views: screenshot, axe-core, no sideways scrolling
 //! ```
 //!
+//! The provider of a scene serves a folder of manifests; that of a `cluster_scene` is controller and
+//! server on a Kubernetes control plane.
+//!
 //! Elements are found by the `id`s and `name`s that the pages keep stable for this purpose.
 
 pub mod actor;
@@ -17,4 +20,4 @@ pub mod scene;
 
 pub use actor::Actor;
 pub use chrome::JavaScript;
-pub use scene::{Scene, scene};
+pub use scene::{Scene, cluster_scene, scene};

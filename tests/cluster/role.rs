@@ -1,6 +1,7 @@
 //! Who asks the API server.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -83,6 +84,7 @@ pub(crate) async fn client(kubeconfig: &Path) -> Result<Client> {
 
 /// Makes the role if need be, waits until it may do what it should, and writes its kubeconfig.
 pub(crate) async fn kubeconfig(plane: &ControlPlane, role: &Role<'_>) -> Result<PathBuf> {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
     let Some(Made { account: (home, name), bound, may }) = role.made() else { return Ok(plane.kubeconfig()) };
     let admin = client(&plane.kubeconfig()).await?;
     let ours = PatchParams::apply("roles-of-tests").force();
@@ -105,7 +107,9 @@ pub(crate) async fn kubeconfig(plane: &ControlPlane, role: &Role<'_>) -> Result<
     let token = token.context("ask for a token")?.status.and_then(|status| status.token);
     let token = token.context("a TokenRequest without an answer")?;
     let namespace = bound.map_or(home, |(_, namespace)| namespace);
-    let path = plane.logs().join(format!("{namespace}-{name}.kubeconfig"));
+    // A token of its own, by which the audit log tells those apart who have one role, in a file of its own.
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let path = plane.logs().join(format!("{namespace}-{name}-{number}.kubeconfig"));
     plane.write_kubeconfig(&path, &token, namespace)?;
     wait_until_it_may(&client(&path).await?, may, namespace).await?;
     Ok(path)

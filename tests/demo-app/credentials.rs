@@ -91,6 +91,15 @@ mod tests {
         }
     }
 
+    /// As `kubectl get secret -o yaml` prints it: more keys and more metadata than matter here.
+    #[test]
+    fn a_secret_of_an_api_server_is_read() {
+        let read = parse(include_str!("secret.yaml")).unwrap();
+        assert_eq!(read.client_id.as_str(), "team-a.notes");
+        assert_eq!(read.client_secret.secret(), "s3cret");
+        assert_eq!(read.issuer.as_str(), "http://127.0.0.1:8080/oidc");
+    }
+
     #[test]
     fn what_is_wrong_is_named() {
         for (body, expect) in [

@@ -30,6 +30,16 @@ pub fn build() -> Result<Binaries> {
     Ok(Binaries { portcullis: executable(&messages, "portcullis")?, demo_app: executable(&messages, "demo-app")? })
 }
 
+/// Builds the product alone under another profile, such as `bench`.
+pub fn portcullis(profile: &str) -> Result<PathBuf> {
+    let mut cargo = paths::cargo();
+    cargo.args(["build", "--quiet", "--package", "portcullis", "--profile", profile]);
+    cargo.args(["--message-format=json-render-diagnostics"]).stderr(Stdio::inherit());
+    let output = cargo.output().context("run `cargo build`")?;
+    ensure!(output.status.success(), "`cargo build --package portcullis --profile {profile}` failed");
+    executable(&String::from_utf8(output.stdout).context("cargo's messages are UTF-8")?, "portcullis")
+}
+
 /// The path of the program `name` among cargo's messages, one JSON object a line.
 fn executable(messages: &str, name: &str) -> Result<PathBuf> {
     messages

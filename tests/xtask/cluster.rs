@@ -1,6 +1,6 @@
 //! `cargo xtask cluster up|down|kubectl …`: the test control plane, for people.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::control_plane::ControlPlane;
 use crate::kubernetes::Programs;
-use crate::{paths, steps};
+use crate::{lock, paths, steps};
 
 /// How long a control plane may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -74,16 +74,7 @@ impl Place {
 
     /// The lock, unless somebody serves.
     fn free(&self) -> Result<Option<File>> {
-        let path = self.lock();
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
-        }
-        let file = File::create(&path).with_context(|| format!("make {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).context("lock"),
-        }
+        lock::take(&self.lock())
     }
 
     fn up(&self) -> Result<()> {
@@ -162,8 +153,8 @@ impl Place {
 pub fn install(plane: &ControlPlane) -> Result<()> {
     let crds = paths::root().join("crds");
     let kubectl = |words: &[&str]| {
-        let mut kubectl = Command::new(plane.kubectl());
-        kubectl.arg("--kubeconfig").arg(plane.kubeconfig()).args(words).stdout(Stdio::null());
+        let mut kubectl = plane.administer();
+        kubectl.args(words).stdout(Stdio::null());
         steps::succeed(kubectl)
     };
     let folder = |path: PathBuf| path.display().to_string();

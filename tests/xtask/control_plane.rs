@@ -18,6 +18,17 @@ use crate::{http, ports};
 /// How long a part may take until it is ready.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// What the audit log is about: writes, whose contents it leaves out.
+const AUDIT_POLICY: &str = "\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  verbs: [create, update, patch, delete, deletecollection]
+- level: None
+";
+
 /// One process of the control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -107,6 +118,13 @@ impl ControlPlane {
         self.settings.write_kubeconfig(path, token, namespace)
     }
 
+    /// `kubectl` as the administrator; what it remembers of this API server goes when that goes.
+    pub fn administer(&self) -> Command {
+        let mut kubectl = Command::new(self.kubectl());
+        kubectl.arg("--kubeconfig").arg(self.kubeconfig()).arg("--cache-dir").arg(self.settings.data.join("kubectl"));
+        kubectl
+    }
+
     /// The `kubectl` of this control plane's version.
     pub fn kubectl(&self) -> &Path {
         &self.settings.programs.kubectl
@@ -115,6 +133,11 @@ impl ControlPlane {
     /// Where the logs are.
     pub fn logs(&self) -> &Path {
         &self.settings.logs
+    }
+
+    /// Who has written what: an event of audit.k8s.io as JSON in each line, there before the write is answered.
+    pub fn audit(&self) -> PathBuf {
+        self.settings.audit()
     }
 
     /// Ends a part at once, as a lost machine would; it stays away until [`Self::restart`].
@@ -212,8 +235,17 @@ impl Settings {
         self.data.join("tokens.csv")
     }
 
+    fn audit_policy(&self) -> PathBuf {
+        self.data.join("audit.yaml")
+    }
+
+    fn audit(&self) -> PathBuf {
+        self.logs.join("audit.log")
+    }
+
     fn write_files(&self) -> Result<()> {
         fs::write(self.tokens(), format!("{},admin,admin,system:masters\n", self.token)).context("write tokens.csv")?;
+        fs::write(self.audit_policy(), AUDIT_POLICY).context("write audit.yaml")?;
         self.write_kubeconfig(&self.kubeconfig(), &self.token, "default")
     }
 
@@ -265,6 +297,8 @@ impl Settings {
         server.arg("--service-account-signing-key-file").arg(&key);
         server.args(["--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount"]);
         server.arg("--token-auth-file").arg(self.tokens());
+        server.arg("--audit-policy-file").arg(self.audit_policy());
+        server.arg("--audit-log-path").arg(self.audit()).arg("--audit-log-mode=blocking");
         server
     }
 

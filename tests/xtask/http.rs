@@ -3,7 +3,7 @@
 //! It speaks HTTP/1.0, in which the end of the body is the end of the connection.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -37,7 +37,18 @@ pub fn get(url: &Url) -> Result<Response> {
 /// Sends one request to an `http` URL whose host is an address.
 pub fn send(url: &Url, method: &str, headers: &[(&str, &str)], body: &str) -> Result<Response> {
     let address = url.socket_addrs(|| None).with_context(|| format!("find {url}"))?;
-    let mut stream = TcpStream::connect(address.as_slice()).with_context(|| format!("connect to {url}"))?;
+    send_to(&address, url, method, headers, body)
+}
+
+/// Sends one request to whoever answers at an address, as if it were the URL's host: to one replica among several.
+pub fn send_to(
+    address: &[SocketAddr],
+    url: &Url,
+    method: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Response> {
+    let mut stream = TcpStream::connect(address).with_context(|| format!("connect to {url}"))?;
     stream.set_read_timeout(Some(PATIENCE)).context("set a time-out")?;
     stream.write_all(request(url, method, headers, body).as_bytes()).with_context(|| format!("send to {url}"))?;
     let mut bytes = Vec::new();

@@ -3,19 +3,23 @@
 //! ```text
 //! main.rs ─┬─ suite   every test, in order, timed        ─── steps, tools
 //!          ├─ lint    format, clippy, documentation      ─── steps
-//!          ├─ demo    provider and relying party, by hand ─┐
-//!          ├─ cluster a Kubernetes control plane, by hand ─┼─ control_plane ─── kubernetes, watchdog
-//!          └─ lists   closed lists against the tests       │
-//!                                                          ▼
-//! tests/browser ──────────────────────────────────────── stack ─── binaries, process, quickstart, http
+//!          ├─ lists   closed lists against the tests
+//!          ├─ cluster a Kubernetes control plane, by hand ─────────────────────┐
+//!          └─ demo    provider and relying party, by hand ─┐                   │
+//!                                                          ▼                   │
+//! tests/browser ───────────────────────────────────── running ─┬─ stack        │ ─── binaries, process, quickstart, http
+//!                                                              └─ cluster_stack│
+//!                                                                      ▼       ▼
+//! tests/cluster ────────────────────────────────────────────────── control_plane ─── kubernetes, watchdog
 //! ```
 //!
-//! `stack` is the only place that knows how the two programs are started, so that the demo and the
-//! browser tests run the same thing.
+//! `stack` and `cluster_stack` are the only places that know how the programs are started, from a
+//! folder and on a cluster, so that the demo and the browser tests run the same thing.
 #![expect(clippy::print_stdout, reason = "these are command-line tools: their result is what they print")]
 
 pub mod binaries;
 pub mod cluster;
+pub mod cluster_stack;
 pub mod control_plane;
 pub mod demo;
 pub mod html;
@@ -23,10 +27,12 @@ pub mod http;
 pub mod kubernetes;
 pub mod lint;
 pub mod lists;
+pub mod lock;
 pub mod paths;
 pub mod ports;
 pub mod process;
 pub mod quickstart;
+pub mod running;
 pub mod stack;
 pub mod steps;
 pub mod suite;

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use url::Url;
+use anyhow::{Context, Result, ensure};
 
 use crate::binaries::Binaries;
-use crate::http;
 use crate::process::{Log, Process};
 use crate::quickstart::{self, Addresses};
+use crate::running::{self, Running};
 
 /// How long both may take until they answer; a debug build hashes passwords at its start.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -43,9 +42,7 @@ impl Stack {
     /// Starts both and waits until they are ready.
     pub fn start(binaries: &Binaries, plan: &Plan) -> Result<Self> {
         let mut stack = Self::spawn(binaries, plan)?;
-        while !stack.ready()? {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        running::wait(&mut stack)?;
         Ok(stack)
     }
 
@@ -57,46 +54,36 @@ impl Stack {
         }
         let log = |name: &str| plan.logs.as_ref().map_or(Log::Inherit, |folder| Log::File(folder.join(name)));
         let provider = Process::start("portcullis", provider(binaries, plan), log("portcullis.log"))?;
-        let app = Process::start("demo-app", app(binaries, plan), log("demo-app.log"))?;
+        let app = Process::start(
+            "demo-app",
+            app(binaries, plan.addresses, &quickstart::credentials(&plan.state)),
+            log("demo-app.log"),
+        )?;
         Ok(Self { app, provider, addresses: plan.addresses, started: Instant::now() })
     }
+}
 
-    /// Whether the provider is ready and the relying party answers; an error once a program has
-    /// ended or the time for both is over.
-    pub fn ready(&mut self) -> Result<bool> {
+impl Running for Stack {
+    fn ready(&mut self) -> Result<bool> {
         self.check()?;
-        for url in [format!("http://{}/readyz", self.addresses.internal), self.addresses.app("/")] {
-            let last = match http::get(&Url::parse(&url).context("a URL of ours")?) {
-                Ok(response) if response.status == 200 => continue,
-                Ok(response) => format!("status {}", response.status),
-                Err(error) => format!("{error:#}"),
-            };
-            if self.started.elapsed() > PATIENCE {
-                bail!("{url} does not answer 200 within {} s: {last}\n{}", PATIENCE.as_secs(), self.logged());
-            }
-            return Ok(false);
+        let silent = running::silent(self.addresses)?;
+        if let Some(why) = &silent {
+            let limit = PATIENCE.as_secs();
+            ensure!(self.started.elapsed() < PATIENCE, "not ready within {limit} s: {why}\n{}", self.logged());
         }
-        Ok(true)
+        Ok(silent.is_none())
     }
 
-    /// Fails with the log of a program that has ended.
-    pub fn check(&mut self) -> Result<()> {
-        for process in [&mut self.provider, &mut self.app] {
-            if let Some(status) = process.exited()? {
-                bail!("{} ended: {status}\n{}", process.name(), process.logged());
-            }
-        }
-        Ok(())
+    fn check(&mut self) -> Result<()> {
+        running::alive([&mut self.provider, &mut self.app])
     }
 
-    /// Where they listen.
-    pub fn addresses(&self) -> Addresses {
+    fn addresses(&self) -> Addresses {
         self.addresses
     }
 
-    /// What both have written, when that went to files: for the message of a failed test.
-    pub fn logged(&self) -> String {
-        [&self.provider, &self.app].map(|process| format!("--- {}\n{}", process.name(), process.logged())).concat()
+    fn logged(&self) -> String {
+        running::logged([&self.provider, &self.app])
     }
 }
 
@@ -108,14 +95,14 @@ fn provider(binaries: &Binaries, plan: &Plan) -> Command {
     command
 }
 
-fn app(binaries: &Binaries, plan: &Plan) -> Command {
+/// The relying party, with the Secret in the file `credentials`.
+pub(crate) fn app(binaries: &Binaries, addresses: Addresses, credentials: &Path) -> Command {
     let mut command = Command::new(&binaries.demo_app);
-    command.arg("--listen").arg(plan.addresses.app.to_string());
-    command.arg("--credentials").arg(quickstart::credentials(&plan.state));
+    command.arg("--listen").arg(addresses.app.to_string()).arg("--credentials").arg(credentials);
     command
 }
 
-/// The provider refuses a state folder that others may read.
-fn private_folder(path: &Path) -> Result<()> {
+/// Makes a folder that others may not read: the provider refuses any other for its state.
+pub(crate) fn private_folder(path: &Path) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| format!("make {}", path.display()))
 }

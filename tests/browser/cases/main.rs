@@ -1,6 +1,7 @@
 //! The provider's pages and the code flow, in a real browser.
 
 mod broken;
+mod cluster;
 mod consent;
 mod history;
 mod login;

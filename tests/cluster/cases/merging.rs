@@ -15,7 +15,7 @@ fn application(spec: Value) -> Value {
 /// Lists of named objects merge, and so do maps: each manager has its own entries, and taking
 /// one's own out leaves the other's.
 #[tokio::test]
-async fn two_managers_share_lists_of_named_objects_and_maps() -> Result<()> {
+async fn f15_two_managers_share_lists_of_named_objects_and_maps() -> Result<()> {
     let cluster = cluster()?;
     let namespace = cluster.namespace("merge", NamespaceKind::Provider).await?;
     let client = cluster.client(&Role::ClusterAdmin).await?;

@@ -26,7 +26,7 @@ async fn may_create(api: &Api<DynamicObject>, manifest: &Value) -> Result<bool> 
 }
 
 #[tokio::test]
-async fn each_role_may_do_its_work_and_no_more() -> Result<()> {
+async fn f37_each_role_may_do_its_work_and_no_more() -> Result<()> {
     let cluster = cluster()?;
     let namespace = cluster.namespace("roles", NamespaceKind::Provider).await?;
     let elsewhere = cluster.namespace("elsewhere", NamespaceKind::Tenant).await?;
