@@ -11,7 +11,7 @@ use oidc::catalog::Catalog;
 use oidc::ids::Uid;
 
 use crate::material::fingerprints;
-use crate::world::{RecordId, World};
+use crate::world::{Access, RecordId, World};
 
 /// What should be there.
 #[derive(Debug, Default)]
@@ -41,6 +41,10 @@ impl Desired {
         }
         for (key, object) in &world.inputs.applications {
             let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
+            if world.access(&key.namespace) == Access::Unknown {
+                // It was not compiled either: what is served goes on until there is something to say.
+                continue;
+            }
             let provider = world.provider_of(object);
             let Some(keeper) = keepers.iter().find(|keeper| *keeper.key == provider) else { continue };
             let record = keeper.client(world, key, &uid, true);

@@ -26,7 +26,7 @@ use crate::servers::{Replicas, Required};
 use crate::world::{RecordId, World};
 use compile::record::Record;
 
-pub(crate) use credentials::{SecretBody, annotations};
+pub(crate) use credentials::{PATH as SECRET_PATH, SecretBody, annotations, binding_command};
 
 /// For how long a status waits for the servers before it says that it does: in the ordinary case they are there in a
 /// moment, and nobody reads what is true for a moment.

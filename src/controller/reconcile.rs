@@ -27,6 +27,7 @@ use futures::stream::FuturesUnordered;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 use oidc::acknowledge::Acknowledgement;
+use oidc::ids::Uid;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +37,7 @@ use crate::failure::Failure;
 use crate::lease::Leadership;
 use crate::material::Due;
 use crate::metrics::Metrics;
-use crate::plan::Memory;
+use crate::plan::{Memory, Said};
 use crate::queue::{Queue, Urgency};
 use crate::servers::Replicas;
 use crate::servers::ask::Silent;
@@ -59,10 +60,16 @@ const PASSWORD_QUEUE: usize = 64;
 enum Done {
     /// A write for an object.
     Write(ObjectRef, Result<Written, Failure>),
+    /// The same, of a status, with what is to be told about it.
+    Status(ObjectRef, Written, Option<(Option<Uid>, Said)>),
+    /// Something was told.
+    Told,
     /// A Secret at the name where one was to be created: its type, if it is not ours to overwrite.
     Found(ObjectRef, Option<String>),
     /// A Secret that cannot be changed, and why.
     Refused(ObjectRef, String),
+    /// A Secret that may not be written, and why.
+    Denied(ObjectRef, String),
     /// A look at a provider's key material.
     Material(ObjectKey, Due, Option<Result<Written, Failure>>),
     /// A question to a server.
@@ -185,10 +192,10 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<(), RunErr
         tokio::select! {
             () = shutdown.cancelled() => break,
             Some(told) = news.recv() => {
-                let mut touched = reconciler.world.take(told);
+                let mut touched = reconciler.take(told);
                 for _ in 0..NEWS {
                     let Ok(told) = news.try_recv() else { break };
-                    touched.join(reconciler.world.take(told));
+                    touched.join(reconciler.take(told));
                 }
                 reconciler.touch(touched);
             }
@@ -263,6 +270,11 @@ impl Reconciler {
             let Self { watches, client, news, .. } = self;
             watches.entry(source).or_insert_with_key(|source| start(client, source.clone(), news.clone()));
         }
+    }
+
+    /// Takes in news, unless they are the last ones of a watch that has ended.
+    fn take(&mut self, told: News) -> Touched {
+        if self.watches.contains_key(&told.source) { self.world.take(told) } else { Touched::default() }
     }
 
     /// Notes what has to be thought about.
@@ -363,6 +375,7 @@ impl Reconciler {
             Desired::new(world, compiled)
         });
         let before = std::mem::replace(&mut self.desired, desired);
+        self.forget_what_is_gone();
         let differing = self.desired.differing(&before);
         for object in differing {
             self.look_at(object, Urgency::Edit);
@@ -374,6 +387,15 @@ impl Reconciler {
         self.count();
         // With much to compile, half of the time is left to the rest.
         self.compile_at = now + now.elapsed() * 2;
+    }
+
+    /// What does not exist any more waits for nothing and is not remembered.
+    fn forget_what_is_gone(&mut self) {
+        let Self { desired, world, records, waiting, timers, .. } = self;
+        let exists = |object: &ObjectRef| desired.verdict(object).is_some() || world.unreadable.contains_key(object);
+        records.retain(|object, _| exists(object));
+        waiting.retain(|object| exists(object));
+        timers.retain(|(_, object)| exists(object));
     }
 
     fn resync(&mut self) {

@@ -7,8 +7,9 @@
 //! - A list replaces what was known only once it is complete: a list that breaks off has deleted nothing.
 //! - A list may come from a cache that is older than what this process has written itself. What was written is not undone
 //!   by it.
+//! - The answer to a write may come after the news that the object was deleted since. It does not bring the object back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use api::ObjectKey;
 
@@ -51,7 +52,13 @@ pub(crate) struct Tracker<T> {
     known: BTreeMap<ObjectKey, Known>,
     listing: Option<BTreeMap<ObjectKey, (Known, T)>>,
     complete: bool,
+    /// At which version objects were deleted, the latest ones: answers that are under way are older.
+    deleted: BTreeMap<ObjectKey, u128>,
+    order: VecDeque<ObjectKey>,
 }
+
+/// Deletions that are remembered: far more than writes are under way at once.
+const DELETED: usize = 1024;
 
 #[derive(Clone, Debug)]
 struct Known {
@@ -60,7 +67,13 @@ struct Known {
 
 impl<T> Default for Tracker<T> {
     fn default() -> Self {
-        Self { known: BTreeMap::new(), listing: None, complete: false }
+        Self {
+            known: BTreeMap::new(),
+            listing: None,
+            complete: false,
+            deleted: BTreeMap::new(),
+            order: VecDeque::new(),
+        }
     }
 }
 
@@ -93,7 +106,7 @@ impl<T> Tracker<T> {
                 // The answer to a write of ours can be ahead of the news that the object before it is gone.
                 let older = self.known.get(&key).is_some_and(|known| known.version <= version);
                 if older {
-                    self.known.remove(&key);
+                    self.remove(&key, version);
                 }
                 older.then_some(Delta::Dropped(key)).into_iter().collect()
             }
@@ -107,9 +120,22 @@ impl<T> Tracker<T> {
         self.put(key, Known { version }, value)
     }
 
+    fn remove(&mut self, key: &ObjectKey, version: u128) {
+        self.known.remove(key);
+        if self.deleted.insert(key.clone(), version).is_none() {
+            self.order.push_back(key.clone());
+        }
+        if self.order.len() > DELETED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.deleted.remove(&oldest);
+        }
+    }
+
     fn put(&mut self, key: ObjectKey, new: Known, value: T) -> Option<Delta<T>> {
         let outdated = |known: &Known| known.version >= new.version;
-        if self.known.get(&key).is_some_and(outdated) {
+        let deleted_since = self.deleted.get(&key).is_some_and(|version| *version >= new.version);
+        if deleted_since || self.known.get(&key).is_some_and(outdated) {
             return None;
         }
         self.known.insert(key.clone(), new);
@@ -125,7 +151,8 @@ impl<T> Tracker<T> {
         let gone = self.known.iter().filter(|(key, known)| !listing.contains_key(*key) && listed_since(known));
         let gone: Vec<ObjectKey> = gone.map(|(key, _)| key.clone()).collect();
         for key in &gone {
-            self.known.remove(key);
+            let version = self.known.get(key).map_or(0, |known| known.version);
+            self.remove(key, version.max(newest.unwrap_or_default()));
         }
         let mut deltas: Vec<_> = gone.into_iter().map(Delta::Dropped).collect();
         for (key, (known, value)) in listing {
@@ -189,6 +216,24 @@ mod tests {
         tracker.take(seen("a", 1));
         assert_eq!(relist(&mut tracker, &[("a", 1), ("b", 2)]), []);
         assert_eq!(tracker.keys().count(), 2);
+    }
+
+    #[test]
+    fn f06_the_answer_to_a_write_does_not_bring_back_what_was_deleted_since() {
+        let mut tracker = listed(&[("a", 1), ("b", 2)]);
+        assert_eq!(tracker.take(Event::Gone(key("a"), 7)), [Delta::Dropped(key("a"))]);
+        assert_eq!(tracker.wrote(object("a", 5)), None, "it was written, and then deleted");
+        assert_eq!(relist(&mut tracker, &[("c", 9)]), [Delta::Dropped(key("b")), Delta::Put(key("c"), 9)]);
+        assert_eq!(tracker.wrote(object("b", 8)), None);
+        assert_eq!(tracker.wrote(object("a", 10)), Some(Delta::Put(key("a"), 10)), "another one of its name");
+        for number in 0..2 * DELETED as u128 {
+            tracker.wrote(object("many", 100 + 2 * number));
+            tracker.take(Event::Gone(key("many"), 101 + 2 * number));
+            let name = format!("n{number}");
+            tracker.wrote(object(&name, 100 + 2 * number));
+            tracker.take(Event::Gone(key(&name), 101 + 2 * number));
+        }
+        assert!(tracker.deleted.len() <= DELETED && tracker.order.len() <= DELETED);
     }
 
     #[test]

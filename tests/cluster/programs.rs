@@ -6,7 +6,7 @@
 mod process;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
@@ -137,8 +137,7 @@ impl<'c> Scene<'c> {
         let here = std::net::TcpListener::bind(self.issuer).is_ok();
         let listen = if here { self.issuer } else { ports::free()? };
         let instance = format!("{}-{name}", self.provider);
-        // An EndpointSlice cannot name a loopback address.
-        let internal = SocketAddr::new(own_address()?.into(), ports::free()?.port());
+        let internal = ports::free()?;
         let mut command = Command::new(&self.binary);
         command.args(["server", "--instance", &instance]).args(["--listen", &listen.to_string()]);
         let program = self.start(name, command, &kubeconfig, internal)?;
@@ -245,14 +244,4 @@ pub fn condition<'o>(object: &'o Value, type_: &str) -> Option<&'o Value> {
 /// The status of a condition.
 pub fn status_of<'o>(object: &'o Value, type_: &str) -> Option<&'o str> {
     condition(object, type_)?.get("status")?.as_str()
-}
-
-/// The address of this machine by which others would reach it. Nothing is sent to find out.
-fn own_address() -> Result<Ipv4Addr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context("make a socket")?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).context("this machine has no route to anywhere")?;
-    match socket.local_addr().context("ask a socket for its address")? {
-        SocketAddr::V4(address) => Ok(*address.ip()),
-        SocketAddr::V6(address) => bail!("{address} is no address of IPv4"),
-    }
 }

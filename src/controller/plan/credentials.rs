@@ -14,7 +14,8 @@ use super::{Memory, Progress, View, Write};
 use crate::observed::ObservedSecret;
 use crate::world::Access;
 
-const PATH: &str = "spec.clientAuthentication.clientSecret.target";
+/// Where an application says what Secret it wants.
+pub(crate) const PATH: &str = "spec.clientAuthentication.clientSecret.target";
 
 /// The annotation that says what becomes of the Secret once the application is gone: then nothing else could.
 pub(crate) const DELETION_POLICY_ANNOTATION: &str = "portcullis.dev/deletion-policy";
@@ -106,12 +107,8 @@ impl View<'_> {
     }
 
     fn forbidden(&self, key: &ObjectKey) -> Diagnostic {
-        let account = self.account.unwrap_or("NAMESPACE:SERVICEACCOUNT");
-        let namespace = &key.namespace;
-        let message = format!(
-            "the controller may not write Secrets in this namespace; to let it: kubectl create rolebinding \
-             portcullis-secrets --namespace {namespace} --clusterrole portcullis-tenant-secrets --serviceaccount {account}"
-        );
+        let command = binding_command(self.account, &key.namespace);
+        let message = format!("the controller may not write Secrets in this namespace; to let it: {command}");
         Diagnostic::new(Reason::Forbidden, PATH, message)
     }
 
@@ -142,6 +139,15 @@ impl View<'_> {
             (here && !is_kept(found)).then(|| Write::DeleteSecret(key.clone(), found.uid.clone(), found.version))
         })
     }
+}
+
+/// What mends a missing RoleBinding. `account` is the controller's, as `namespace:name`.
+pub(crate) fn binding_command(account: Option<&str>, namespace: &str) -> String {
+    let account = account.unwrap_or("NAMESPACE:SERVICEACCOUNT");
+    format!(
+        "kubectl create rolebinding portcullis-secrets --namespace {namespace} --clusterrole portcullis-tenant-secrets \
+         --serviceaccount {account}"
+    )
 }
 
 /// Whether it outlives its application.

@@ -18,7 +18,7 @@ use crate::apply::{Written, apply, find_secret};
 use crate::failure::Failure;
 use crate::garbage::Garbage;
 use crate::metrics::Outcome;
-use crate::plan::{Next, Said, View, Write};
+use crate::plan::{Next, SECRET_PATH, Said, View, Write, binding_command};
 use crate::servers::ask;
 use crate::servers::endpoints::Endpoint;
 use crate::settings::Servers;
@@ -92,7 +92,7 @@ impl Reconciler {
 
     fn send(&mut self, object: ObjectRef, write: Write) {
         self.busy.insert(object.clone());
-        let (client, recorder) = (self.client.clone(), self.recorder.clone());
+        let client = self.client.clone();
         let conflict = self.records.get(&object).and_then(|record| record.memory.trouble.as_ref());
         let look_first = conflict.is_some_and(|trouble| trouble.reason == Reason::SecretConflict);
         self.tasks.push(Box::pin(async move {
@@ -106,9 +106,9 @@ impl Reconciler {
             }
             let written = apply(&client, &write).await;
             match (written, &write) {
-                (Ok(written), Write::PutStatus(object, uid, _, Some(said))) => {
-                    tell(&recorder, object, uid.as_ref().map(ToString::to_string), said).await;
-                    Done::Write(object.clone(), Ok(written))
+                (Ok(written), Write::PutStatus(_, uid, _, said)) => {
+                    let said = said.clone().map(|said| (uid.clone(), said));
+                    Done::Status(object, written, said)
                 }
                 (Err(kube::Error::Api(status)), Write::CreateSecret(key, _)) if status.code == 409 => {
                     match find_secret(&client, key).await {
@@ -116,6 +116,10 @@ impl Reconciler {
                         Err(error) => Done::Write(object, Err(Failure::of(&error))),
                     }
                 }
+                (
+                    Err(kube::Error::Api(status)),
+                    Write::CreateSecret(..) | Write::ApplySecret(..) | Write::RemoveKeys(..) | Write::DeleteSecret(..),
+                ) if status.code == 403 => Done::Denied(object, status.message.clone()),
                 (Err(kube::Error::Api(status)), Write::ApplySecret(..)) if status.code == 422 => {
                     Done::Refused(object, status.message.clone())
                 }
@@ -128,10 +132,27 @@ impl Reconciler {
     pub(super) fn done(&mut self, done: Done) {
         match done {
             Done::Write(object, written) => self.write_done(object, written),
+            Done::Status(object, written, said) => {
+                // Nobody waits for an Event.
+                if let Some((uid, said)) = said {
+                    let (recorder, object) = (self.recorder.clone(), object.clone());
+                    self.tasks.push(Box::pin(async move {
+                        tell(&recorder, &object, uid.as_ref().map(ToString::to_string), &said).await;
+                        Done::Told
+                    }));
+                }
+                self.write_done(object, Ok(written));
+            }
+            Done::Told => {}
             Done::Found(object, type_) => self.found(object, type_),
             Done::Refused(object, message) => {
                 let message = format!("the Secret cannot be changed: {message}; delete it, or choose another name");
-                self.block(object, Some(message));
+                self.block(object, Some(conflict(message)));
+            }
+            Done::Denied(object, message) => {
+                let command = binding_command(self.account.as_deref(), &object.key.namespace);
+                let message = format!("{message}; if the RoleBinding is missing: {command}");
+                self.block(object, Some(Diagnostic::new(Reason::Forbidden, SECRET_PATH, message)));
             }
             Done::Material(provider, due, written) => self.material_done(provider, due, written),
             Done::Asked(endpoint, answer) => self.asked(&endpoint, answer),
@@ -170,22 +191,23 @@ impl Reconciler {
     /// There is a Secret where one was to be created. Ours comes by the watch in a moment; any other one is not touched.
     fn found(&mut self, object: ObjectRef, type_: Option<String>) {
         let foreign = type_.filter(|type_| *type_ != compile::inputs::CLIENT_CREDENTIALS_TYPE);
-        self.block(object, foreign.map(|type_| {
-            format!("a Secret of this name exists and is not ours (its type is {type_}): choose another name, or delete it")
-        }));
+        let against = foreign.map(|type_| {
+            conflict(format!(
+                "a Secret of this name exists and is not ours (its type is {type_}): choose another name, or delete it"
+            ))
+        });
+        self.block(object, against);
     }
 
     /// Leaves the Secret of an application alone for a while, if there is something against it.
-    fn block(&mut self, object: ObjectRef, conflict: Option<String>) {
+    fn block(&mut self, object: ObjectRef, against: Option<Diagnostic>) {
         self.busy.remove(&object);
         let now = Instant::now();
         let record = self.records.entry(object.clone()).or_default();
-        let taken = conflict.is_some();
-        record.memory.trouble = conflict.map(|message| {
-            Diagnostic::new(Reason::SecretConflict, "spec.clientAuthentication.clientSecret.target.name", message)
-        });
-        record.memory.blocked = taken.then(|| now + CONFLICT_PAUSE);
-        let pause = if taken { Duration::ZERO } else { Duration::from_millis(100) };
+        let blocked = against.is_some();
+        record.memory.trouble = against;
+        record.memory.blocked = blocked.then(|| now + CONFLICT_PAUSE);
+        let pause = if blocked { Duration::ZERO } else { Duration::from_millis(100) };
         self.timers.insert((now + pause, object));
     }
 
@@ -292,6 +314,10 @@ impl Reconciler {
         count!(OidcResource, resources);
         self.metrics.keys(inputs.materials.values().flat_map(|material| material.signing.keys()));
     }
+}
+
+fn conflict(message: String) -> Diagnostic {
+    Diagnostic::new(Reason::SecretConflict, format!("{SECRET_PATH}.name"), message)
 }
 
 /// Tells of a change in an Event. Nothing rests on it, and where it is not permitted nothing else suffers.

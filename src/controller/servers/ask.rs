@@ -59,12 +59,18 @@ pub(crate) async fn ask(
     }
 }
 
+/// RFC 6761 §6.3: every name under `localhost` is this machine, whatever a resolver would say.
+fn resolvable(host: &str) -> &str {
+    let local = host == "localhost" || host.ends_with(".localhost");
+    if local { "127.0.0.1" } else { host }
+}
+
 async fn fetch(url: &str, nonce: &str) -> Result<(Bytes, String), Silent> {
     let failed = |error: &dyn std::error::Error| Silent::Connection(error.to_string());
     let uri: Uri =
         format!("{url}/loaded?nonce={nonce}").parse().map_err(|error: http::uri::InvalidUri| failed(&error))?;
     let authority = uri.authority().cloned().ok_or_else(|| Silent::Connection(format!("`{url}` names no host")))?;
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let host = resolvable(authority.host().trim_start_matches('[').trim_end_matches(']'));
     let stream =
         TcpStream::connect((host, authority.port_u16().unwrap_or(80))).await.map_err(|error| failed(&error))?;
     let (mut sender, connection) =
@@ -89,5 +95,23 @@ async fn fetch(url: &str, nonce: &str) -> Result<(Bytes, String), Silent> {
             Ok(()) => Silent::Connection("the connection was closed".to_owned()),
             Err(error) => failed(&error),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_under_localhost_are_this_machine() {
+        for (host, expect) in [
+            ("localhost", "127.0.0.1"),
+            ("server-1.localhost", "127.0.0.1"),
+            ("notlocalhost", "notlocalhost"),
+            ("localhost.example.com", "localhost.example.com"),
+            ("fd00::1", "fd00::1"),
+        ] {
+            assert_eq!(resolvable(host), expect);
+        }
     }
 }

@@ -18,9 +18,15 @@ impl World {
                 match $object {
                     Ok(object_read) => {
                         self.unreadable.remove(&object);
-                        let before = self.inputs.$map.insert(key, *object_read);
+                        let new = (object_read.metadata.uid.clone(), object_read.metadata.generation);
+                        let before = self.inputs.$map.get(&key);
+                        let old = before.map(|before| (before.metadata.uid.clone(), before.metadata.generation));
+                        // A new status, or a new label, is nothing to compile.
+                        touched.inputs =
+                            old.as_ref() != Some(&new) || before.is_none_or(|before| before.spec != object_read.spec);
                         // Another object of the same name: what was written for the one before has lost its source.
-                        touched.garbage = before.is_some();
+                        touched.garbage = old.is_some_and(|(uid, _)| uid != new.0);
+                        self.inputs.$map.insert(key, *object_read);
                     }
                     Err(unreadable) => {
                         self.inputs.$map.remove(&key);
@@ -39,7 +45,7 @@ impl World {
                 touched
             }
             Item::Application(object) => {
-                let new = !self.inputs.applications.keys().any(|other| other.namespace == key.namespace);
+                let new = !self.has_applications(&key.namespace);
                 let mut touched = put!(OidcApplication, applications, object);
                 touched.namespaces = new;
                 touched
@@ -85,8 +91,7 @@ impl World {
                     }
                     Kind::OidcApplication => {
                         self.inputs.applications.remove(key);
-                        touched.namespaces =
-                            !self.inputs.applications.keys().any(|other| other.namespace == key.namespace);
+                        touched.namespaces = !self.has_applications(&key.namespace);
                     }
                     Kind::OidcResource => drop(self.inputs.resources.remove(key)),
                     Kind::OidcUser => drop(self.inputs.users.remove(key)),
@@ -117,6 +122,11 @@ impl World {
             }
             What::Secrets(type_) => self.drop_secret(type_, key),
         }
+    }
+
+    fn has_applications(&self, namespace: &str) -> bool {
+        let next = self.inputs.applications.range(ObjectKey::new(namespace, "")..).next();
+        next.is_some_and(|(key, _)| key.namespace == namespace)
     }
 
     fn put_record(&mut self, id: RecordId, record: ObservedRecord) -> Touched {

@@ -17,7 +17,8 @@ async fn published(inside: &Inside) -> Result<Option<String>> {
     let secret = inside.tenant_secrets().get_opt("notes-oidc").await?;
     let Some(secret) = secret else { return Ok(None) };
     let (id, value) = (text(&secret, "OIDC_CLIENT_ID"), text(&secret, "OIDC_CLIENT_SECRET"));
-    assert!(inside.serving().accepts(&id, &value), "a secret is published that no server accepts");
+    let (served, notes) = (inside.serving().clients(), secret.metadata.annotations);
+    assert!(inside.serving().accepts(&id, &value), "a secret is published that no server accepts: {notes:?}, {served:?}");
     Ok(Some(value))
 }
 

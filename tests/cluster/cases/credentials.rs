@@ -177,10 +177,16 @@ async fn f32_without_the_role_binding_the_status_says_what_mends_it() -> Result<
     inside.ready(Kind::OidcApplication, "notes").await?;
     let before = inside.secret("notes-oidc").await?;
 
-    // Taken away again: what there is stays, and is seen again once it is back.
+    // Taken away again, in the middle: what is missing cannot be put back, which is said, and the others go on.
     inside.unbind().await?;
+    inside.tenant_secrets().delete("notes-oidc", &DeleteParams::default()).await?;
+    let message = inside.condition(Kind::OidcApplication, "notes", "CredentialsReady", "False", "Forbidden").await?;
+    assert!(message.contains(&command), "{message}");
+    inside.apply(Kind::OidcUser, "alice", json!({})).await?;
+    inside.ready(Kind::OidcUser, "alice").await?;
     inside.bind().await?;
-    restored(&inside, &before).await
+    restored(&inside, &before).await?;
+    inside.ready(Kind::OidcApplication, "notes").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,7 +227,8 @@ async fn a_secret_goes_when_it_is_not_wanted_and_stays_when_it_is_to_be_retained
         Ok(if served { Err("served".to_owned()) } else { Ok(()) })
     };
     inside.until("it is not served", unserved).await?;
-    assert_eq!(inside.secret("kept-oidc").await?.data, before.data);
+    let after = inside.secret("kept-oidc").await?;
+    assert!(after.data == before.data, "{:?} {:?}", before.metadata, after.metadata);
     // Whoever comes by that name does not get it.
     inside.apply(Kind::OidcApplication, "kept", kept).await?;
     inside.condition(Kind::OidcApplication, "kept", "CredentialsReady", "False", "SecretConflict").await?;

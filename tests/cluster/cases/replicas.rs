@@ -72,10 +72,11 @@ async fn announce(scene: &Scene<'_>, servers: &[&Server]) -> Result<()> {
         let slice = json!({
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
             "metadata": {"name": server.instance, "labels": {"portcullis.dev/provider": "default"}},
-            "addressType": "IPv4",
+            // The API server takes no loopback address; a name under `localhost` is one (RFC 6761 §6.3).
+            "addressType": "FQDN",
             "ports": [{"name": "http", "port": 8080}, {"name": "internal", "port": address.port()}],
             "endpoints": [{
-                "addresses": [address.ip()], "conditions": {"ready": true, "serving": true, "terminating": false},
+                "addresses": [format!("{}.localhost", server.instance)], "conditions": {"ready": true, "serving": true, "terminating": false},
                 "targetRef": {"kind": "Pod", "name": server.instance, "uid": server.instance},
             }],
         });
