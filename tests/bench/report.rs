@@ -50,7 +50,7 @@ impl Report {
     /// For programs: one object, with the unit at the end of each name.
     pub(crate) fn json(&self) -> Value {
         let entry = |Row { name, value, unit }: &Row| {
-            let name = format!("{name} {unit}").to_lowercase().replace([' ', '-'], "_");
+            let name = format!("{name} {unit}").to_lowercase().replace(',', "").replace([' ', '-'], "_");
             (name, Value::from((value * 10.0).round() / 10.0))
         };
         Value::Object(self.0.iter().map(entry).collect::<Map<_, _>>())
@@ -79,9 +79,9 @@ mod tests {
     fn a_report_is_a_table_and_an_object() {
         let mut report = Report::default();
         report.times("one at a time", vec![Duration::from_millis(20)]);
-        report.memory("server", 2048);
+        report.memory("server, idle", 2048);
         assert!(report.table().starts_with("one at a time p50       20.0 ms\n"), "{}", report.table());
         assert_eq!(report.json()["one_at_a_time_p99_ms"], 20.0);
-        assert_eq!(report.json()["server_mib"], 2.0);
+        assert_eq!(report.json()["server_idle_mib"], 2.0);
     }
 }

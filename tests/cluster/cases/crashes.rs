@@ -18,7 +18,10 @@ async fn published(inside: &Inside) -> Result<Option<String>> {
     let Some(secret) = secret else { return Ok(None) };
     let (id, value) = (text(&secret, "OIDC_CLIENT_ID"), text(&secret, "OIDC_CLIENT_SECRET"));
     let (served, notes) = (inside.serving().clients(), secret.metadata.annotations);
-    assert!(inside.serving().accepts(&id, &value), "a secret is published that no server accepts: {notes:?}, {served:?}");
+    assert!(
+        inside.serving().accepts(&id, &value),
+        "a secret is published that no server accepts: {notes:?}, {served:?}"
+    );
     Ok(Some(value))
 }
 
@@ -108,5 +111,29 @@ async fn a_restart_hashes_no_password_again() -> Result<()> {
     let user = api.list(&ListParams::default()).await?;
     let alice = user.items.iter().find(|record| record.data["spec"]["source"]["name"] == "alice").context("alice")?;
     assert_eq!(alice.metadata.resource_version, before, "the record was not written again");
+    Ok(())
+}
+
+/// Between its start and its first look into a namespace, a controller knows less than the one before it did.
+#[tokio::test(flavor = "multi_thread")]
+async fn f12_a_restart_interrupts_nobody() -> Result<()> {
+    let mut inside = Inside::start(cluster()?, "restart").await?;
+    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
+    inside.ready(Kind::OidcApplication, "notes").await?;
+    let records = cluster::objects::api(inside.admin(), "OidcClientRecord", "oidcclientrecords", &inside.provider);
+    let version = async || {
+        let record = records.list(&ListParams::default()).await?.items.pop().context("a record")?;
+        Ok::<_, anyhow::Error>(record.metadata.resource_version)
+    };
+    let before = version().await?;
+    for number in 0..3 {
+        inside.kill_controller();
+        inside.start_controller(None).await?;
+        let name = format!("later-{number}");
+        inside.apply(Kind::OidcUser, &name, json!({})).await?;
+        inside.ready(Kind::OidcUser, &name).await?;
+        assert_eq!(version().await?, before, "the record was written at a start");
+        published(&inside).await?.context("a Secret")?;
+    }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod command_line;
 mod crashes;
 mod credentials;
 mod faults;
+mod foreign;
 mod idle;
 mod leaders;
 mod merging;
