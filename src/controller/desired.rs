@@ -84,7 +84,10 @@ impl Desired {
         let verdicts = self.compiled.iter().flat_map(|compiled| &compiled.verdicts);
         verdicts
             .filter(|(object, verdict)| {
-                before.verdict(object) != Some(verdict) || before.records.get(object) != self.records.get(object)
+                before.verdict(object) != Some(verdict)
+                    || before.records.get(object) != self.records.get(object)
+                    || object.kind == Kind::OidcProvider
+                        && before.providers.get(&object.key) != self.providers.get(&object.key)
             })
             .map(|(object, _)| object.clone())
             .collect()

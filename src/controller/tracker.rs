@@ -63,6 +63,8 @@ const DELETED: usize = 1024;
 #[derive(Clone, Debug)]
 struct Known {
     version: u128,
+    /// Whether the watch has told of it; if not, only the answer to a write of ours has.
+    told: bool,
 }
 
 impl<T> Default for Tracker<T> {
@@ -97,10 +99,10 @@ impl<T> Tracker<T> {
             }
             Event::Seen(Object { key, version, value }) => match &mut self.listing {
                 Some(listing) => {
-                    listing.insert(key, (Known { version }, value));
+                    listing.insert(key, (Known { version, told: true }, value));
                     Vec::new()
                 }
-                None => self.put(key, Known { version }, value).into_iter().collect(),
+                None => self.put(key, Known { version, told: true }, value).into_iter().collect(),
             },
             Event::Gone(key, version) => {
                 // The answer to a write of ours can be ahead of the news that the object before it is gone.
@@ -117,7 +119,7 @@ impl<T> Tracker<T> {
     /// Takes in the answer to a write of this process, which the watch will tell later.
     pub(crate) fn wrote(&mut self, object: Object<T>) -> Option<Delta<T>> {
         let Object { key, version, value } = object;
-        self.put(key, Known { version }, value)
+        self.put(key, Known { version, told: false }, value)
     }
 
     fn remove(&mut self, key: &ObjectKey, version: u128) {
@@ -135,7 +137,12 @@ impl<T> Tracker<T> {
     fn put(&mut self, key: ObjectKey, new: Known, value: T) -> Option<Delta<T>> {
         let outdated = |known: &Known| known.version >= new.version;
         let deleted_since = self.deleted.get(&key).is_some_and(|version| *version >= new.version);
-        if deleted_since || self.known.get(&key).is_some_and(outdated) {
+        if deleted_since {
+            return None;
+        }
+        if let Some(known) = self.known.get_mut(&key).filter(|known| outdated(known)) {
+            // The news of our own write.
+            known.told |= new.told && known.version == new.version;
             return None;
         }
         self.known.insert(key.clone(), new);
@@ -146,9 +153,10 @@ impl<T> Tracker<T> {
         let Some(listing) = self.listing.take() else { return Vec::new() };
         self.complete = true;
         let newest = listing.values().map(|(known, _)| known.version).max();
-        // Without a single object there is no version to compare with, and the list is believed.
-        let listed_since = |known: &Known| newest.is_none_or(|newest| known.version <= newest);
-        let gone = self.known.iter().filter(|(key, known)| !listing.contains_key(*key) && listed_since(known));
+        // What the watch has told of once, and does not list any more, is gone. What only we know of may be newer than
+        // the list; without a single object there is no version to compare with, and the list is believed.
+        let may_be_newer = |known: &Known| !known.told && newest.is_some_and(|newest| known.version > newest);
+        let gone = self.known.iter().filter(|(key, known)| !listing.contains_key(*key) && !may_be_newer(known));
         let gone: Vec<ObjectKey> = gone.map(|(key, _)| key.clone()).collect();
         for key in &gone {
             let version = self.known.get(key).map_or(0, |known| known.version);
@@ -207,6 +215,17 @@ mod tests {
         let mut tracker = listed(&[("a", 1), ("b", 2)]);
         assert_eq!(relist(&mut tracker, &[("b", 2), ("c", 3)]), [Delta::Dropped(key("a")), Delta::Put(key("c"), 3)]);
         assert_eq!(relist(&mut tracker, &[]), [Delta::Dropped(key("b")), Delta::Dropped(key("c"))]);
+    }
+
+    /// The list's own version is not told; that of its newest object says nothing about what was deleted since.
+    #[test]
+    fn f01_the_newest_object_can_be_the_one_that_is_gone() {
+        let mut tracker = listed(&[("a", 1), ("b", 2)]);
+        assert_eq!(relist(&mut tracker, &[("a", 1)]), [Delta::Dropped(key("b"))]);
+        tracker.wrote(object("c", 7));
+        assert_eq!(relist(&mut tracker, &[("a", 1)]), [], "the list may be older than our write");
+        assert_eq!(tracker.take(seen("c", 7)), []);
+        assert_eq!(relist(&mut tracker, &[("a", 1)]), [Delta::Dropped(key("c"))], "of which the watch has told since");
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl World {
                 let provider = crate::names::recorded_provider(key);
                 let Some(provider) = provider else { return Touched::default() };
                 self.provider_records.remove(&provider);
-                Touched { inputs: true, materials: [provider].into(), ..Touched::default() }
+                Touched { materials: [provider.clone()].into(), ..Touched::object(Kind::OidcProvider, &provider) }
             }
             What::EndpointSlices => {
                 self.slices.remove(key);
@@ -176,7 +176,8 @@ impl World {
         let Some(provider) = crate::names::recorded_provider(key) else { return Touched::default() };
         let before = self.provider_records.insert(provider.clone(), record.clone());
         let inputs = before.is_none_or(|before| before.noted != record.noted);
-        Touched { inputs, materials: [provider].into(), ..Touched::default() }
+        let materials = [provider.clone()].into();
+        Touched { inputs, materials, ..Touched::object(Kind::OidcProvider, &provider) }
     }
 
     fn put_secret(&mut self, type_: SecretType, key: ObjectKey, secret: ObservedSecret) -> Touched {
