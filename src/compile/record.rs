@@ -125,11 +125,21 @@ impl Record {
         record
     }
 
+    /// Whether it names a key that is here, and was not made with it.
+    pub fn is_forged(&self, keys: &ServerKeys) -> bool {
+        self.authenticate(keys) == Err(RecordError::Mac)
+    }
+
     /// The payload, once the MAC has been verified.
     pub fn open<T: DeserializeOwned>(&self, keys: &ServerKeys) -> Result<T, RecordError> {
         if self.format != FORMAT {
             return Err(RecordError::Format(self.format));
         }
+        self.authenticate(keys)?;
+        serde_json::from_str(&self.payload).map_err(|error| RecordError::Payload(error.to_string()))
+    }
+
+    fn authenticate(&self, keys: &ServerKeys) -> Result<(), RecordError> {
         let mac = Mac::decode(&self.mac).ok_or(RecordError::Mac)?;
         if !keys.ids().any(|id| id == mac.key_id) {
             return Err(RecordError::UnknownKey(mac.key_id));
@@ -137,7 +147,7 @@ impl Record {
         if !self.with_parts(|parts| keys.verify_mac(Purpose::RecordMac, parts, &mac)) {
             return Err(RecordError::Mac);
         }
-        serde_json::from_str(&self.payload).map_err(|error| RecordError::Payload(error.to_string()))
+        Ok(())
     }
 
     fn with_parts<R>(&self, with: impl FnOnce(&[&[u8]]) -> R) -> R {

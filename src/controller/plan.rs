@@ -222,7 +222,7 @@ impl View<'_> {
             let Some(found) = found else { return Progress::Unwritten };
             let required = [Required::Record(id.kind.plural(), id.key.name.clone(), found.version)];
             let Some(provider) = self.world.provider_by_uid(&wanted.provider) else { return Progress::Unwritten };
-            match self.replicas.of(&provider, &required, self.now) {
+            match self.replicas.of(&provider, &wanted.provider, &required, self.now) {
                 None => return Progress::Unknown,
                 Some(Servers { serving, loaded }) => {
                     all.serving += serving;
@@ -250,7 +250,8 @@ impl View<'_> {
             Required::Object(secret(compile::keys::SERVER_KEY_SUFFIX), server_key),
             Required::Object(secret(compile::keys::SIGNING_KEYS_SUFFIX), signing),
         ];
-        self.replicas.of(provider, &required, self.now).map_or(Progress::Unknown, Progress::Known)
+        let uid = &record.record.provider;
+        self.replicas.of(provider, uid, &required, self.now).map_or(Progress::Unknown, Progress::Known)
     }
 }
 

@@ -357,6 +357,8 @@ impl Reconciler {
             self.stale = true;
             self.garbage = true;
             self.keys_due.extend(self.world.inputs.providers.keys().cloned());
+            // Nobody was asked while another process led: they appear now.
+            self.replicas = Replicas::default();
             self.set_servers();
         }
     }

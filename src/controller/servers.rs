@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use api::ObjectKey;
 use compile::status;
 use oidc::acknowledge::{Acknowledgement, Loaded};
+use oidc::ids::Uid;
 
 use self::endpoints::Endpoint;
 
@@ -92,13 +93,22 @@ impl Replicas {
 
     /// How many replicas serve a provider, and how many of them have loaded all this. `None`: one has just appeared, and
     /// may say so in a moment.
-    pub(crate) fn of(&self, provider: &ObjectKey, required: &[Required], now: Instant) -> Option<status::Servers> {
+    ///
+    /// What was loaded for an earlier provider of the same name does not count: `uid` says which one is meant.
+    pub(crate) fn of(
+        &self,
+        provider: &ObjectKey,
+        uid: &Uid,
+        required: &[Required],
+        now: Instant,
+    ) -> Option<status::Servers> {
         let mut servers = status::Servers::default();
         for (endpoint, replica) in &self.known {
             match &replica.heard {
                 Some(heard) if heard.provider == *provider => {
                     servers.serving += 1;
-                    if required.iter().all(|one| one.is_loaded(&heard.word.loaded)) {
+                    let loaded = &heard.word.loaded;
+                    if loaded.provider == *uid && required.iter().all(|one| one.is_loaded(loaded)) {
                         servers.loaded += 1;
                     }
                 }
@@ -162,6 +172,14 @@ impl Replicas {
             Err(silent) => {
                 replica.not_before = now + replica.retry;
                 replica.retry = (replica.retry * 2).min(LONGEST_RETRY_PAUSE);
+                let first = replica.retry == RETRY_PAUSE;
+                if first && matches!(silent, ask::Silent::AnotherInstance | ask::Silent::NotAuthentic) {
+                    let url = endpoint.url();
+                    tracing::warn!(
+                        "what {url} has loaded does not count: {silent}; a server in a Pod needs the Pod's UID as \
+                         PORTCULLIS_INSTANCE, and the server key of its provider"
+                    );
+                }
                 tracing::debug!(server = endpoint.url(), "a server does not say what it has loaded: {silent}");
                 // Another process at this address knows nothing of what the one before had said.
                 silent == ask::Silent::AnotherInstance && replica.heard.take().is_some()

@@ -26,6 +26,12 @@ pub(crate) const WATCH_SECONDS: u32 = 60;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// The longest pause after RBAC has said no: there may be many such namespaces.
+const LONGEST_DENIED: Duration = Duration::from_secs(10);
+
+/// Without any news for so long, everything is listed anew: a net under whatever else may hang.
+const RELIST: Duration = Duration::from_mins(15);
+
 /// Why a watch does not deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -108,21 +114,35 @@ where
     config.field_selector = select.fields;
     config.label_selector = select.labels;
     let task = async move {
-        let mut events = Box::pin(watcher(api, config));
         let mut pause = FIRST_PAUSE;
-        while let Some(event) = events.next().await {
-            let (told, failed) = match event {
-                Ok(event) => (Told::Event(convert_event(event, convert)), false),
-                Err(error) => (Told::Trouble(trouble(&error)), true),
-            };
-            if out.send(wrap(told)).await.is_err() {
-                return;
-            }
-            if failed {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            } else {
-                pause = FIRST_PAUSE;
+        loop {
+            let mut events = Box::pin(watcher(api.clone(), config.clone()));
+            while let Ok(Some(event)) = tokio::time::timeout(RELIST, events.next()).await {
+                let told = match event {
+                    Ok(event) => Told::Event(convert_event(event, convert)),
+                    Err(error) => Told::Trouble(trouble(&error)),
+                };
+                let longest = match &told {
+                    Told::Event(_) => None,
+                    Told::Trouble(Trouble::Forbidden(_)) => Some(LONGEST_DENIED),
+                    Told::Trouble(Trouble::NotInstalled | Trouble::Away(_)) => Some(LONGEST_PAUSE),
+                };
+                // A watch that is resumed after it was forbidden tells nothing while nothing changes: only a list
+                // says that it may look again.
+                let anew = matches!(told, Told::Trouble(Trouble::Forbidden(_)));
+                if out.send(wrap(told)).await.is_err() {
+                    return;
+                }
+                match longest {
+                    None => pause = FIRST_PAUSE,
+                    Some(longest) => {
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(longest);
+                    }
+                }
+                if anew {
+                    break;
+                }
             }
         }
     };

@@ -217,7 +217,8 @@ impl World {
         let namespaced = Source { what, scope: Scope::Namespace(object.key.namespace.clone()) };
         let everywhere = Source { what, scope: Scope::All };
         let source = if self.trackers.contains_key(&namespaced) { namespaced } else { everywhere };
-        let delta = self.trackers.entry(source).or_default().wrote(object);
+        // Without a watch nobody would ever tell that it is gone: what is not watched any more is not known either.
+        let delta = self.trackers.get_mut(&source).and_then(|tracker| tracker.wrote(object));
         delta.map(|delta| self.apply(what, delta)).unwrap_or_default()
     }
 

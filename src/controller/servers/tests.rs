@@ -33,20 +33,24 @@ fn f48_a_replica_that_is_behind_is_counted_and_not_passed_over() {
     let mut replicas = Replicas::default();
     let all = endpoints(3);
     assert!(replicas.set(all.clone(), now));
-    assert_eq!(replicas.of(&provider(), &required(5), now), None, "they have just appeared");
+    assert_eq!(replicas.of(&provider(), &Uid::new("p"), &required(5), now), None, "they have just appeared");
     for endpoint in &all {
         replicas.answered(endpoint, Ok(word(4)), now);
     }
-    assert_eq!(replicas.of(&provider(), &required(4), now), Some(Servers { serving: 3, loaded: 3 }));
-    assert_eq!(replicas.of(&provider(), &required(5), now), Some(Servers { serving: 3, loaded: 0 }));
+    assert_eq!(replicas.of(&provider(), &Uid::new("p"), &required(4), now), Some(Servers { serving: 3, loaded: 3 }));
+    assert_eq!(replicas.of(&provider(), &Uid::new("p"), &required(5), now), Some(Servers { serving: 3, loaded: 0 }));
     for endpoint in &all[..2] {
         assert!(replicas.answered(endpoint, Ok(word(5)), now));
     }
     replicas.answered(&all[2], Err(ask::Silent::TimedOut), now);
-    assert_eq!(replicas.of(&provider(), &required(5), now), Some(Servers { serving: 3, loaded: 2 }));
-    assert_eq!(replicas.of(&provider(), &required(4), now).unwrap().loaded, 3, "what it had loaded it has loaded");
+    assert_eq!(replicas.of(&provider(), &Uid::new("p"), &required(5), now), Some(Servers { serving: 3, loaded: 2 }));
+    assert_eq!(
+        replicas.of(&provider(), &Uid::new("p"), &required(4), now).unwrap().loaded,
+        3,
+        "what it had loaded it has loaded"
+    );
     assert!(replicas.set(all[..2].to_vec(), now), "it has left");
-    assert_eq!(replicas.of(&provider(), &required(5), now), Some(Servers { serving: 2, loaded: 2 }));
+    assert_eq!(replicas.of(&provider(), &Uid::new("p"), &required(5), now), Some(Servers { serving: 2, loaded: 2 }));
 }
 
 #[test]
@@ -54,9 +58,9 @@ fn a_replica_that_never_speaks_counts_in_the_end() {
     let now = Instant::now();
     let mut replicas = Replicas::default();
     replicas.set(endpoints(1), now);
-    assert_eq!(replicas.of(&provider(), &required(1), now), None);
+    assert_eq!(replicas.of(&provider(), &Uid::new("p"), &required(1), now), None);
     let later = now + INTRODUCTION;
-    assert_eq!(replicas.of(&provider(), &required(1), later), Some(Servers { serving: 1, loaded: 0 }));
+    assert_eq!(replicas.of(&provider(), &Uid::new("p"), &required(1), later), Some(Servers { serving: 1, loaded: 0 }));
 }
 
 #[test]
@@ -67,7 +71,19 @@ fn another_process_at_the_address_has_said_nothing() {
     replicas.set(all.clone(), now);
     replicas.answered(&all[0], Ok(word(9)), now);
     assert!(replicas.answered(&all[0], Err(ask::Silent::AnotherInstance), now));
-    assert_eq!(replicas.of(&provider(), &required(1), now + INTRODUCTION).unwrap().loaded, 0);
+    assert_eq!(replicas.of(&provider(), &Uid::new("p"), &required(1), now + INTRODUCTION).unwrap().loaded, 0);
+}
+
+#[test]
+fn what_was_loaded_for_an_earlier_provider_of_the_name_does_not_count() {
+    let now = Instant::now();
+    let mut replicas = Replicas::default();
+    let all = endpoints(1);
+    replicas.set(all.clone(), now);
+    replicas.answered(&all[0], Ok(word(9)), now);
+    let of = |uid| replicas.of(&provider(), &Uid::new(uid), &required(1), now);
+    assert_eq!(of("p"), Some(Servers { serving: 1, loaded: 1 }));
+    assert_eq!(of("another"), Some(Servers { serving: 1, loaded: 0 }));
 }
 
 #[test]

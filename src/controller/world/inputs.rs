@@ -9,6 +9,7 @@ use compile::{Compiled, Synced};
 use oidc::ids::Uid;
 
 use super::{Access, World};
+use crate::observed::ObservedRecord;
 
 impl World {
     /// Compiles everything but the applications whose namespaces have not been looked into. `now` is in seconds since
@@ -55,7 +56,8 @@ impl World {
         let uid = self.inputs.providers.get(provider).and_then(|object| object.metadata.uid.as_deref());
         let here = self.records.values().filter(|found| Some(found.record.provider.as_str()) == uid);
         let used: BTreeSet<u32> = here.filter_map(|found| Some(found.noted.secrets?.generation)).collect();
-        let noted = self.provider_records.get(provider).map(|record| &record.noted.seeds);
+        let noted = self.provider_records.get(provider).filter(|found| !self.is_forged(found));
+        let noted = noted.map(|record| &record.noted.seeds);
         let remembered = noted.into_iter().flatten().filter(|(generation, _)| used.contains(generation));
         (remembered.map(|(generation, fingerprint)| (*generation, fingerprint.clone())).collect(), !used.is_empty())
     }
@@ -102,14 +104,33 @@ impl World {
     /// Who has a name keeps it: the records say so, and of a Secret its label.
     fn holders(&mut self) {
         let mut holders: BTreeMap<Uid, Holdings> = BTreeMap::new();
-        for found in self.records.values().chain(self.provider_records.values()) {
+        for found in self.records.values().chain(self.provider_records.values()).filter(|found| !self.is_forged(found))
+        {
             found.noted.hold(holders.entry(found.record.source_uid.clone()).or_default());
         }
         for (uid, secrets) in &self.credentials_of {
-            let names = secrets.iter().map(|secret| secret.name.clone());
+            // A label can name anybody's UID; a name is held in the namespace of its application alone.
+            let Some(namespace) = self.namespace_of(uid) else { continue };
+            let names = secrets.iter().filter(|secret| secret.namespace == namespace);
+            let names = names.map(|secret| secret.name.clone());
             holders.entry(uid.clone()).or_default().secrets.extend(names);
         }
         self.inputs.holders = holders;
+    }
+
+    /// Whether a record says that it was made with a key that is here, and was not.
+    fn is_forged(&self, found: &ObservedRecord) -> bool {
+        let providers = self.inputs.providers.iter();
+        let mut keys = providers
+            .filter(|(_, object)| object.metadata.uid.as_deref() == Some(found.record.provider.as_str()))
+            .filter_map(|(key, _)| self.materials.get(key)?.server_keys());
+        keys.any(|keys| found.record.is_forged(keys))
+    }
+
+    /// The namespace of the application with this UID, by its record.
+    fn namespace_of(&self, uid: &Uid) -> Option<String> {
+        let record = self.records_of.get(uid)?.iter().find_map(|id| self.records.get(id))?;
+        Some(record.record.source.namespace.clone())
     }
 
     /// The provider that an application names.
@@ -132,8 +153,10 @@ impl World {
 
     /// When the claims of a user changed last, if they are those that were recorded.
     fn claims_of(&self, object: &OidcUser, uid: &Uid) -> Option<&ClaimsAt> {
-        let recorded = self.records_of.get(uid)?.iter().find_map(|id| self.records.get(id)?.noted.claims.as_ref())?;
-        (recorded.digest == compile::claims_digest(&object.spec)).then_some(recorded)
+        let digest = compile::claims_digest(&object.spec);
+        let recorded = self.records_of.get(uid)?.iter().filter_map(|id| self.records.get(id)?.noted.claims.as_ref());
+        // The record of a provider that cannot be written may be behind.
+        recorded.into_iter().find(|claims| claims.digest == digest)
     }
 
     /// The last change of a user's claims, as of the last compilation.

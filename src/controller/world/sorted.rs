@@ -216,11 +216,16 @@ impl World {
                 touched
             }
             SecretType::ClientSecretInput => {
-                self.inputs.secrets.remove(key);
+                // One that was created again with another type has been told already.
+                if matches!(self.inputs.secrets.get(key), Some(SecretInput::ClientSecretInput(_))) {
+                    self.inputs.secrets.remove(key);
+                }
                 Touched { inputs: true, ..Touched::default() }
             }
             SecretType::UserPassword => {
-                self.inputs.secrets.remove(key);
+                if matches!(self.inputs.secrets.get(key), Some(SecretInput::UserPassword(_))) {
+                    self.inputs.secrets.remove(key);
+                }
                 self.password_secrets.remove(key);
                 self.introduced.remove(key);
                 let Self { passwords, password_secrets, .. } = self;
