@@ -2,9 +2,11 @@
 //!
 //! | what | how | so that |
 //! |---|---|---|
-//! | records, statuses | server-side apply, forced: nobody else owns anything there | the same content twice is one version |
+//! | records | POST, then server-side apply with the version that is known | whoever sees less than there is sets nothing back |
+//! | statuses | server-side apply, forced: nobody else owns anything there | the same content twice is one version |
 //! | a Secret, first | POST | a Secret that exists is never taken over |
 //! | a Secret, later | server-side apply with its UID | another one of its name is left alone |
+//! | parts of a Secret that go | merge patch with its UID and version | they go, whoever else has written them |
 //! | keys that are replaced | PUT with the version that was read | two writers cannot both win |
 //! | deletions | with UID and version | what has changed meanwhile stays |
 
@@ -25,7 +27,7 @@ use crate::names::{
     CREDENTIALS_MANAGER, KEYS_MANAGER, RECORD_LABEL, RECORDS_MANAGER, STATUS_MANAGER, provider_record, with_suffix,
 };
 use crate::observed::{ObservedRecord, ObservedSecret, provider_record_data};
-use crate::plan::{SecretBody, Write};
+use crate::plan::{SecretBody, Trimmings, Write};
 use crate::source::{Item, SecretType, What};
 use crate::tracker::Object;
 use crate::world::RecordId;
@@ -36,7 +38,7 @@ pub(crate) type Written = Option<(What, Object<Item>)>;
 /// Does a write.
 pub(crate) async fn apply(client: &Client, write: &Write) -> Result<Written, Error> {
     match write {
-        Write::PutRecord(id, record) => put_record(client, id, record).await.map(Some),
+        Write::PutRecord(id, record, known) => put_record(client, id, record, known.as_ref()).await.map(Some),
         Write::DeleteRecord(id, uid) => {
             let params = precisely(uid, None);
             gone(records(client, id.kind, &id.key.namespace).delete(&id.key.name, &params).await.map(drop))
@@ -57,11 +59,10 @@ pub(crate) async fn apply(client: &Client, write: &Write) -> Result<Written, Err
             let secret = secrets(client, key).patch(&key.name, &params, &Patch::Apply(patch)).await?;
             Ok(Some(seen_secret(SecretType::Credentials, secret)))
         }
-        Write::RemoveKeys(key, names, uid, version) => {
+        Write::Trim(key, trimmings) => {
             let params = PatchParams { field_manager: Some(CREDENTIALS_MANAGER.to_owned()), ..PatchParams::default() };
-            let nothing = names.iter().map(|name| (name.clone(), Value::Null)).collect::<serde_json::Map<_, _>>();
-            let patch = json!({"metadata": {"uid": uid, "resourceVersion": version.to_string()}, "data": nothing});
-            let secret = secrets(client, key).patch(&key.name, &params, &Patch::Merge(patch)).await?;
+            let patch = Patch::Merge(trimming(trimmings));
+            let secret = secrets(client, key).patch(&key.name, &params, &patch).await?;
             Ok(Some(seen_secret(SecretType::Credentials, secret)))
         }
         Write::DeleteSecret(key, uid, version) => {
@@ -121,17 +122,37 @@ pub(crate) async fn find_secret(client: &Client, key: &ObjectKey) -> Result<Opti
     Ok(secrets(client, key).get_opt(&key.name).await?.map(ObservedSecret::of))
 }
 
-async fn put_record(client: &Client, id: &RecordId, record: &Record) -> Result<(What, Object<Item>), Error> {
+/// What is thought to be absent is created, and what is known is replaced in the version that is known: whoever sees less
+/// than there is does not set a counter back.
+async fn put_record(
+    client: &Client,
+    id: &RecordId,
+    record: &Record,
+    known: Option<&(String, u128)>,
+) -> Result<(What, Object<Item>), Error> {
     let spec = match id.kind {
         RecordKind::OidcClientRecord => json!(OidcClientRecordSpec::from(record.clone())),
         RecordKind::OidcUserRecord => json!(OidcUserRecordSpec::from(record.clone())),
     };
-    let patch = Patch::Apply(json!({
+    let mut object = json!({
         "apiVersion": Kind::api_version(), "kind": id.kind.as_str(),
         "metadata": {"name": id.key.name, "namespace": id.key.namespace}, "spec": spec,
-    }));
-    let params = PatchParams::apply(RECORDS_MANAGER).force();
-    let written = records(client, id.kind, &id.key.namespace).patch(&id.key.name, &params, &patch).await?;
+    });
+    let api = records(client, id.kind, &id.key.namespace);
+    let written = match known {
+        None => {
+            let params = PostParams { field_manager: Some(RECORDS_MANAGER.to_owned()), ..PostParams::default() };
+            let object: DynamicObject = serde_json::from_value(object).map_err(Error::SerdeError)?;
+            api.create(&params, &object).await?
+        }
+        Some((uid, version)) => {
+            if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+                metadata.insert("uid".to_owned(), uid.as_str().into());
+                metadata.insert("resourceVersion".to_owned(), version.to_string().into());
+            }
+            api.patch(&id.key.name, &PatchParams::apply(RECORDS_MANAGER).force(), &Patch::Apply(object)).await?
+        }
+    };
     let (key, version) = (key(&written), version(&written));
     let value = match id.kind {
         RecordKind::OidcClientRecord => ObservedRecord::of_client(written),
@@ -190,6 +211,19 @@ fn credentials(key: &ObjectKey, body: &SecretBody, uid: Option<&String>) -> Secr
         data: Some(data.collect()),
         ..Secret::default()
     }
+}
+
+/// RFC 7396: what is null goes, and a list is replaced.
+fn trimming(trimmings: &Trimmings) -> Value {
+    let Trimmings { keys, labels, annotations, owners, uid, version } = trimmings;
+    let nothing = |names: &[String]| names.iter().map(|name| (name.clone(), Value::Null)).collect::<Value>();
+    let mut metadata = json!({
+        "uid": uid, "resourceVersion": version.to_string(), "labels": nothing(labels), "annotations": nothing(annotations),
+    });
+    if let (Some(owners), Some(metadata)) = (owners, metadata.as_object_mut()) {
+        metadata.insert("ownerReferences".to_owned(), json!(owners));
+    }
+    json!({"metadata": metadata, "data": nothing(keys)})
 }
 
 fn seen_secret(type_: SecretType, secret: Secret) -> (What, Object<Item>) {

@@ -199,6 +199,8 @@ mod tests {
             data,
             owners: Vec::new(),
             own_keys: [].into(),
+            own_labels: [].into(),
+            own_annotations: [].into(),
             appliers: BTreeMap::new(),
         }
     }

@@ -178,8 +178,12 @@ pub(crate) struct ObservedSecret {
     pub(crate) data: BTreeMap<String, Secret<Vec<u8>>>,
     /// Owners.
     pub(crate) owners: Vec<OwnerReference>,
-    /// Keys that were written by the manager of credentials.
+    /// Keys that were written by the manager of credentials; so with the next two.
     pub(crate) own_keys: BTreeSet<String>,
+    /// Labels.
+    pub(crate) own_labels: BTreeSet<String>,
+    /// Annotations.
+    pub(crate) own_annotations: BTreeSet<String>,
     /// Other managers that keep applying something of its data, with the keys.
     pub(crate) appliers: BTreeMap<String, BTreeSet<String>>,
 }
@@ -189,15 +193,21 @@ impl ObservedSecret {
     pub(crate) fn of(object: core::Secret) -> Self {
         let version = version(&object);
         let core::Secret { metadata, data, type_, .. } = object;
-        let mut own_keys = BTreeSet::new();
+        let (mut own_keys, mut own_labels, mut own_annotations) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut appliers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for entry in metadata.managed_fields.unwrap_or_default() {
-            let manager = entry.manager.unwrap_or_default();
-            let keys =
-                entry.fields_v1.as_ref().and_then(|fields| fields.0.pointer("/f:data")).and_then(Value::as_object);
-            let keys = keys.into_iter().flatten().filter_map(|(name, _)| name.strip_prefix("f:").map(str::to_owned));
+            let manager = entry.manager.clone().unwrap_or_default();
+            let fields = |path: &str| {
+                let fields =
+                    entry.fields_v1.as_ref().and_then(|fields| fields.0.pointer(path)).and_then(Value::as_object);
+                let names = fields.into_iter().flatten();
+                names.filter_map(|(name, _)| name.strip_prefix("f:").map(str::to_owned)).collect::<Vec<_>>()
+            };
+            let keys = fields("/f:data");
             if manager == CREDENTIALS_MANAGER {
                 own_keys.extend(keys);
+                own_labels.extend(fields("/f:metadata/f:labels"));
+                own_annotations.extend(fields("/f:metadata/f:annotations"));
             } else if entry.operation.as_deref() == Some("Apply") {
                 appliers.entry(manager).or_default().extend(keys);
             }
@@ -212,6 +222,8 @@ impl ObservedSecret {
             data: data.collect(),
             owners: metadata.owner_references.unwrap_or_default(),
             own_keys,
+            own_labels,
+            own_annotations,
             appliers,
         }
     }

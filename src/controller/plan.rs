@@ -26,7 +26,7 @@ use crate::servers::{Replicas, Required};
 use crate::world::{RecordId, World};
 use compile::record::Record;
 
-pub(crate) use credentials::{PATH as SECRET_PATH, SecretBody, annotations, binding_command};
+pub(crate) use credentials::{PATH as SECRET_PATH, SecretBody, Trimmings, annotations, binding_command};
 
 /// For how long a status waits for the servers before it says that it does: in the ordinary case they are there in a
 /// moment, and nobody reads what is true for a moment.
@@ -35,8 +35,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
 /// What a write changes.
 #[derive(Debug)]
 pub(crate) enum Write {
-    /// The record of an application or a user.
-    PutRecord(RecordId, Record),
+    /// The record of an application or a user, with UID and version of the one that it replaces.
+    PutRecord(RecordId, Record, Option<(String, u128)>),
     /// A record of another provider in the place of ours, with its UID.
     DeleteRecord(RecordId, String),
     /// The record of a provider.
@@ -45,12 +45,28 @@ pub(crate) enum Write {
     CreateSecret(ObjectKey, SecretBody),
     /// A Secret of ours that is not as it should be, with its UID.
     ApplySecret(ObjectKey, SecretBody, String),
-    /// Keys of a Secret of ours that should not be there any more, with its UID and version.
-    RemoveKeys(ObjectKey, Vec<String>, String, u128),
+    /// Parts of a Secret of ours that should not be there any more.
+    Trim(ObjectKey, Trimmings),
     /// A Secret of ours that is not wanted any more, with its UID and version.
     DeleteSecret(ObjectKey, String, u128),
     /// A status, with the UID of its object.
     PutStatus(ObjectRef, Option<Uid>, Patch<Value>, Option<Said>),
+}
+
+impl Write {
+    /// What is written, and where: the same twice in a row is a repetition.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::PutRecord(id, ..) => format!("put record {}", id.key),
+            Self::DeleteRecord(id, _) => format!("delete record {}", id.key),
+            Self::PutProviderRecord(provider, _) => format!("put record of {provider}"),
+            Self::CreateSecret(key, _) => format!("create Secret {key}"),
+            Self::ApplySecret(key, ..) => format!("apply Secret {key}"),
+            Self::Trim(key, _) => format!("trim Secret {key}"),
+            Self::DeleteSecret(key, ..) => format!("delete Secret {key}"),
+            Self::PutStatus(object, ..) => format!("status of {object}"),
+        }
+    }
 }
 
 /// Something to tell beside a status.
@@ -187,7 +203,10 @@ impl View<'_> {
                 Some(found) if found.record.provider != wanted.provider || found.record.source != wanted.source => {
                     Some(Write::DeleteRecord(id.clone(), found.uid.clone()))
                 }
-                Some(_) | None => Some(Write::PutRecord(id.clone(), wanted.clone())),
+                found => {
+                    let known = found.map(|found| (found.uid.clone(), found.version));
+                    Some(Write::PutRecord(id.clone(), wanted.clone(), known))
+                }
             }
         })
     }

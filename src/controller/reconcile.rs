@@ -56,6 +56,9 @@ const NEWS: usize = 1024;
 /// Passwords that wait for a thread.
 const PASSWORD_QUEUE: usize = 64;
 
+/// How long a request may take. It may have been done all the same.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What came of something that was begun.
 enum Done {
     /// A write for an object.
@@ -84,6 +87,11 @@ struct Record {
     memory: Memory,
     failures: u32,
     not_before: Option<Instant>,
+    /// The last write, and how often it was made in a row.
+    last: Option<String>,
+    repeated: u32,
+    /// Until when it waits for that.
+    brake_until: Option<Instant>,
 }
 
 /// What is remembered of a provider's key material.

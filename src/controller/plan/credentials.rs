@@ -1,6 +1,6 @@
 //! The Secret of an application: a chain of small checks, each with its reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::{ConditionType, DeletionPolicy, Kind, ObjectKey, Reason};
 use compile::credentials::APPLICATION_UID_LABEL;
@@ -27,6 +27,50 @@ pub(crate) struct SecretBody {
     pub(crate) secret: CredentialSecret,
     /// Its owner; none under Retain.
     pub(crate) owner: Option<OwnerReference>,
+}
+
+/// What is to be taken out of a Secret. Server-side apply alone does not: the field stays with whoever else has written
+/// it, and that is this very manager when it created the Secret.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Trimmings {
+    /// Keys of the data.
+    pub(crate) keys: Vec<String>,
+    /// Labels.
+    pub(crate) labels: Vec<String>,
+    /// Annotations.
+    pub(crate) annotations: Vec<String>,
+    /// The owners that stay, if one goes.
+    pub(crate) owners: Option<Vec<OwnerReference>>,
+    /// UID of the Secret.
+    pub(crate) uid: String,
+    /// Its version.
+    pub(crate) version: u128,
+}
+
+impl Trimmings {
+    /// What is too much, if anything is.
+    fn of(found: &ObservedSecret, body: &SecretBody) -> Option<Self> {
+        let SecretBody { secret, owner } = body;
+        let notes = annotations(secret);
+        let stale = |own: &BTreeSet<String>, there: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
+            let names = own.iter().filter(|name| there.contains_key(*name) && !wanted.contains_key(*name));
+            names.cloned().collect::<Vec<_>>()
+        };
+        let keys = found.own_keys.iter().filter(|name| !secret.data.contains_key(*name));
+        let is_owner = |one: &OwnerReference| one.uid == secret.application_uid.as_str();
+        let owned = owner.is_none() && found.owners.iter().any(is_owner);
+        let trimmings = Self {
+            keys: keys.filter(|name| found.data.contains_key(*name)).cloned().collect(),
+            labels: stale(&found.own_labels, &found.labels, &secret.labels),
+            annotations: stale(&found.own_annotations, &found.annotations, &notes),
+            owners: owned.then(|| found.owners.iter().filter(|one| !is_owner(one)).cloned().collect()),
+            uid: found.uid.clone(),
+            version: found.version,
+        };
+        let Self { keys, labels, annotations, owners, uid: _, version: _ } = &trimmings;
+        let nothing = keys.is_empty() && labels.is_empty() && annotations.is_empty() && owners.is_none();
+        (!nothing).then_some(trimmings)
+    }
 }
 
 /// What comes next for the Secret.
@@ -96,13 +140,12 @@ impl View<'_> {
                 return Step::Write(Box::new(Write::ApplySecret(key.clone(), body, found.uid.clone())));
             }
         }
-        let stale: Vec<String> =
-            found.own_keys.iter().filter(|name| !secret.data.contains_key(*name)).cloned().collect();
-        if stale.is_empty() {
-            memory.trouble = None;
-            Step::Done(None)
-        } else {
-            Step::Write(Box::new(Write::RemoveKeys(key.clone(), stale, found.uid.clone(), found.version)))
+        match Trimmings::of(found, &body) {
+            None => {
+                memory.trouble = None;
+                Step::Done(None)
+            }
+            Some(trimmings) => Step::Write(Box::new(Write::Trim(key.clone(), trimmings))),
         }
     }
 
@@ -220,7 +263,8 @@ fn difference(found: &ObservedSecret, body: &SecretBody) -> Difference {
     };
     let owned = match owner {
         Some(owner) => found.owners.iter().any(|one| one == owner),
-        None => found.owners.iter().all(|one| one.uid != secret.application_uid.as_str()),
+        // One that is too much is taken out.
+        None => true,
     };
     let labelled = contains(&found.labels, &secret.labels)
         && found.labels.get(APPLICATION_UID_LABEL).map(String::as_str) == Some(secret.application_uid.as_str());

@@ -5,7 +5,7 @@ use std::time::Instant;
 use api::ObjectKey;
 use crypto::SigningKey;
 
-use super::{Done, Reconciler};
+use super::{Done, Reconciler, TIMEOUT};
 use crate::apply::write_keys;
 use crate::failure::Failure;
 use crate::material::Due;
@@ -56,8 +56,11 @@ impl Reconciler {
             });
             let written = match &due.write {
                 Some(write) => {
-                    let written = write_keys(&client, &provider, &uid, write).await;
-                    Some(written.map_err(|error| Failure::of(&error)))
+                    let written = tokio::time::timeout(TIMEOUT, write_keys(&client, &provider, &uid, write)).await;
+                    Some(written.map_or_else(
+                        |_| Err(Failure::Unknown("the API server does not answer".to_owned())),
+                        |written| written.map_err(|error| Failure::of(&error)),
+                    ))
                 }
                 None => None,
             };

@@ -13,7 +13,7 @@ use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Api, Client};
 use oidc::acknowledge::Acknowledgement;
 
-use super::{AT_ONCE, Done, Reconciler};
+use super::{AT_ONCE, Done, Reconciler, TIMEOUT};
 use crate::apply::{Written, apply, find_secret};
 use crate::failure::Failure;
 use crate::garbage::Garbage;
@@ -84,9 +84,15 @@ impl Reconciler {
             (Some(_), Some(_)) | (None, None) => {}
         }
         match next {
-            Next::Done => {}
-            Next::Wait(until) => drop(self.timers.insert((until, object))),
-            Next::Write(write) => self.send(object, *write),
+            Next::Done => record.rests(),
+            Next::Wait(until) => {
+                record.rests();
+                self.timers.insert((until, object));
+            }
+            Next::Write(write) => match record.brake(&write, now) {
+                Some(until) => drop(self.timers.insert((until, object))),
+                None => self.send(object, *write),
+            },
         }
     }
 
@@ -98,29 +104,34 @@ impl Reconciler {
         self.tasks.push(Box::pin(async move {
             if let (Write::CreateSecret(key, _), true) = (&write, look_first) {
                 // Asking is no write: a name that stays taken is not written at again and again.
-                match find_secret(&client, key).await {
-                    Ok(Some(found)) => return Done::Found(object, Some(found.type_)),
-                    Ok(None) => {}
-                    Err(error) => return Done::Write(object, Err(Failure::of(&error))),
+                match tokio::time::timeout(TIMEOUT, find_secret(&client, key)).await {
+                    Ok(Ok(Some(found))) => return Done::Found(object, Some(found.type_)),
+                    Ok(Ok(None)) => {}
+                    Ok(Err(error)) => return Done::Write(object, Err(Failure::of(&error))),
+                    Err(_) => return Done::Write(object, Err(no_answer())),
                 }
             }
-            let written = apply(&client, &write).await;
+            let written = tokio::time::timeout(TIMEOUT, apply(&client, &write)).await;
+            let Ok(written) = written else { return Done::Write(object, Err(no_answer())) };
             match (written, &write) {
                 (Ok(written), Write::PutStatus(_, uid, _, said)) => {
                     let said = said.clone().map(|said| (uid.clone(), said));
                     Done::Status(object, written, said)
                 }
                 (Err(kube::Error::Api(status)), Write::CreateSecret(key, _)) if status.code == 409 => {
-                    match find_secret(&client, key).await {
-                        Ok(found) => Done::Found(object, found.map(|found| found.type_)),
-                        Err(error) => Done::Write(object, Err(Failure::of(&error))),
+                    match tokio::time::timeout(TIMEOUT, find_secret(&client, key)).await {
+                        Ok(Ok(found)) => Done::Found(object, found.map(|found| found.type_)),
+                        Ok(Err(error)) => Done::Write(object, Err(Failure::of(&error))),
+                        Err(_) => Done::Write(object, Err(no_answer())),
                     }
                 }
                 (
                     Err(kube::Error::Api(status)),
-                    Write::CreateSecret(..) | Write::ApplySecret(..) | Write::RemoveKeys(..) | Write::DeleteSecret(..),
+                    Write::CreateSecret(..) | Write::ApplySecret(..) | Write::Trim(..) | Write::DeleteSecret(..),
                 ) if status.code == 403 => Done::Denied(object, status.message.clone()),
-                (Err(kube::Error::Api(status)), Write::ApplySecret(..)) if status.code == 422 => {
+                (Err(kube::Error::Api(status)), Write::CreateSecret(..) | Write::ApplySecret(..) | Write::Trim(..))
+                    if matches!(status.code, 400 | 413 | 422) =>
+                {
                     Done::Refused(object, status.message.clone())
                 }
                 (written, _) => Done::Write(object, written.map_err(|error| Failure::of(&error))),
@@ -146,7 +157,7 @@ impl Reconciler {
             Done::Told => {}
             Done::Found(object, type_) => self.found(object, type_),
             Done::Refused(object, message) => {
-                let message = format!("the Secret cannot be changed: {message}; delete it, or choose another name");
+                let message = format!("the API server does not take the Secret: {message}");
                 self.block(object, Some(conflict(message)));
             }
             Done::Denied(object, message) => {
@@ -265,8 +276,11 @@ impl Reconciler {
         self.garbage_busy = true;
         let client = self.client.clone();
         self.tasks.push(Box::pin(async move {
-            let outcome = garbage.collect(&client).await;
-            Done::Garbage(outcome.map(|(_, kept)| kept).map_err(|error| Failure::of(&error)))
+            // One request after the other, and each may be slow.
+            match tokio::time::timeout(TIMEOUT * 10, garbage.collect(&client)).await {
+                Ok(outcome) => Done::Garbage(outcome.map(|(_, kept)| kept).map_err(|error| Failure::of(&error))),
+                Err(_) => Done::Garbage(Err(no_answer())),
+            }
         }));
     }
 
@@ -316,6 +330,43 @@ impl Reconciler {
     }
 }
 
+fn no_answer() -> Failure {
+    Failure::Unknown("the API server does not answer".to_owned())
+}
+
+impl super::Record {
+    /// Nothing is left to write: whatever is written next is no repetition.
+    fn rests(&mut self) {
+        self.last = None;
+        self.repeated = 0;
+    }
+
+    /// Until when a write is to wait because it was made before and nothing has come of it: a field that somebody else
+    /// owns, a webhook that takes out what we put in, a deletion that was not told yet.
+    fn brake(&mut self, write: &Write, now: Instant) -> Option<Instant> {
+        const FREE: u32 = 2;
+        let name = write.name();
+        if self.last.as_ref() != Some(&name) {
+            self.last = Some(name);
+            self.repeated = 0;
+            self.brake_until = None;
+            return None;
+        }
+        match self.brake_until.take() {
+            Some(until) if until > now => self.brake_until = Some(until),
+            // It has waited, or need not wait yet.
+            Some(_) => self.repeated = self.repeated.saturating_add(1),
+            None if self.repeated < FREE => self.repeated += 1,
+            None => {
+                let times = 2_u32.saturating_pow((self.repeated - FREE).min(10));
+                let pause = Duration::from_millis(100).saturating_mul(times).min(Duration::from_secs(30));
+                self.brake_until = Some(now + pause);
+            }
+        }
+        self.brake_until
+    }
+}
+
 fn conflict(message: String) -> Diagnostic {
     Diagnostic::new(Reason::SecretConflict, format!("{SECRET_PATH}.name"), message)
 }
@@ -359,4 +410,30 @@ pub(super) async fn account(client: &Client) -> Option<String> {
 pub(super) fn spread(name: &str) -> f64 {
     let [first, ..] = crypto::hash::sha256(name.as_bytes());
     f64::from(first) / 255.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_changes_nothing_is_made_ever_more_seldom() {
+        let write = |name: &str| Write::DeleteSecret(ObjectKey::new("n", name), String::new(), 1);
+        let (mut record, mut now) = (super::super::Record::default(), Instant::now());
+        let mut pauses = Vec::new();
+        for _ in 0..14 {
+            while let Some(until) = record.brake(&write("a"), now) {
+                pauses.push((until - now).as_millis());
+                assert_eq!(record.brake(&write("a"), now), Some(until), "looked at again meanwhile");
+                now = until;
+            }
+        }
+        assert_eq!(pauses[..4], [100, 200, 400, 800]);
+        assert_eq!(pauses.last(), Some(&30_000));
+        assert_eq!(record.brake(&write("b"), now), None, "another write");
+        for _ in 0..10 {
+            record.rests();
+            assert_eq!(record.brake(&write("b"), now), None, "nothing was left to do in between");
+        }
+    }
 }

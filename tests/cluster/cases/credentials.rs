@@ -235,3 +235,57 @@ async fn a_secret_goes_when_it_is_not_wanted_and_stays_when_it_is_to_be_retained
     assert_eq!(inside.secret("kept-oidc").await?.data, before.data);
     Ok(())
 }
+
+/// Whoever created a field owns it: what is taken out of the manifest goes all the same, the owner included.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_to_be_retained_from_now_on_loses_its_owner_and_what_is_not_wanted() -> Result<()> {
+    let inside = Inside::start(cluster()?, "from-now-on").await?;
+    let spec = |target: Value| {
+        let mut spec = inside.application_spec();
+        spec["clientAuthentication"] = json!({"clientSecret": {"target": target}});
+        spec
+    };
+    let metadata = json!({"labels": {"team": "a", "extra": "b"}, "annotations": {"note": "c"}});
+    inside.apply(Kind::OidcApplication, "notes", spec(json!({"metadata": metadata}))).await?;
+    inside.ready(Kind::OidcApplication, "notes").await?;
+    let before = inside.secret("notes-oidc").await?;
+    assert!(
+        before.metadata.owner_references.is_some() && before.metadata.labels.unwrap_or_default().contains_key("extra")
+    );
+
+    let target = json!({"deletionPolicy": "Retain", "metadata": {"labels": {"team": "a"}}});
+    inside.apply(Kind::OidcApplication, "notes", spec(target)).await?;
+    inside.ready(Kind::OidcApplication, "notes").await?;
+    let trimmed = async || {
+        let metadata = inside.secret("notes-oidc").await?.metadata;
+        let labels = metadata.labels.clone().unwrap_or_default();
+        let notes = metadata.annotations.clone().unwrap_or_default();
+        let well = metadata.owner_references.is_none()
+            && labels.contains_key("team")
+            && !labels.contains_key("extra")
+            && !notes.contains_key("note")
+            && notes["portcullis.dev/deletion-policy"] == "Retain";
+        Ok(if well { Ok(metadata.resource_version) } else { Err(format!("{metadata:?}")) })
+    };
+    let version = inside.until("it is trimmed", trimmed).await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after = inside.secret("notes-oidc").await?;
+    assert_eq!(after.metadata.resource_version, version, "and then it is left in peace");
+    assert_eq!(after.data, before.data);
+    Ok(())
+}
+
+/// The schema of this kind takes it, and that of Secrets does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn f54_a_secret_that_the_api_server_does_not_take_is_told() -> Result<()> {
+    let inside = Inside::start(cluster()?, "refused").await?;
+    let mut spec = inside.application_spec();
+    let data = json!([{"key": "..", "valueFrom": "ClientID"}]);
+    spec["clientAuthentication"] = json!({"clientSecret": {"target": {"data": data}}});
+    inside.apply(Kind::OidcApplication, "notes", spec).await?;
+    let message =
+        inside.condition(Kind::OidcApplication, "notes", "CredentialsReady", "False", "SecretConflict").await?;
+    assert!(message.contains("the API server does not take the Secret"), "{message}");
+    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
+    inside.ready(Kind::OidcApplication, "notes").await
+}

@@ -211,3 +211,29 @@ async fn t_k01_a_provider_elsewhere_is_nobodys() -> Result<()> {
     assert!(secrets.get_opt("default-seed").await?.is_none(), "no key is made for it");
     Ok(())
 }
+
+/// The provider's own record is put back like any other: a slip of somebody's hand costs a moment, not ten minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn t_k08_the_record_of_a_provider_is_put_right_at_once() -> Result<()> {
+    let inside = Inside::start(cluster()?, "slip").await?;
+    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
+    inside.ready(Kind::OidcApplication, "notes").await?;
+    let maps: Api<k8s_openapi::api::core::v1::ConfigMap> = Api::namespaced(inside.admin().clone(), &inside.provider);
+    let before = maps.get("default-record").await?.data;
+    let served = async || {
+        let found = maps.get_opt("default-record").await?.and_then(|found| found.data);
+        let served = inside.serving().clients().len() == 1;
+        Ok(if served && found == before { Ok(()) } else { Err(format!("served: {served}")) })
+    };
+    maps.delete("default-record", &DeleteParams::default()).await?;
+    inside.until("it is back after it was deleted", served).await?;
+    for patch in [
+        json!({"data": {"mac": "k.forged"}}),
+        json!({"data": {"payload": "{}"}}),
+        json!({"metadata": {"labels": {"portcullis.dev/provider-record": null}}}),
+    ] {
+        maps.patch("default-record", &PatchParams::default(), &Patch::Merge(patch)).await?;
+        inside.until("it is what it was after it was edited", served).await?;
+    }
+    Ok(())
+}

@@ -50,6 +50,8 @@ impl Told {
             data,
             owners: Vec::new(),
             own_keys: BTreeSet::new(),
+            own_labels: [].into(),
+            own_annotations: [].into(),
             appliers: BTreeMap::new(),
         }))
     }

@@ -41,7 +41,7 @@ pub(super) enum Written {
     DeleteRecord(String),
     CreateSecret(String),
     ApplySecret(String),
-    RemoveKeys(String),
+    Trim(String),
     DeleteSecret(String),
     /// And whether it says Ready.
     Status(Kind, String, bool),
@@ -136,6 +136,8 @@ impl Simulation {
             own_keys: data.keys().cloned().collect(),
             data,
             owners: Vec::new(),
+            own_labels: [].into(),
+            own_annotations: [].into(),
             appliers: BTreeMap::new(),
         }
     }
@@ -325,7 +327,8 @@ impl Simulation {
 
     fn write(&mut self, write: Write) -> Written {
         match write {
-            Write::PutRecord(id, record) => {
+            Write::PutRecord(id, record, known) => {
+                assert_eq!(known.is_some(), self.world.records.contains_key(&id));
                 let name = record.source.name.clone();
                 let observed = ObservedRecord::new(Some(format!("record-{name}")), self.version + 1, record);
                 self.seen(What::Records(id.kind), id.key, Item::Record(Box::new(observed)));
@@ -351,7 +354,7 @@ impl Simulation {
                 self.check_that_what_is_published_is_accepted(&key);
                 Written::ApplySecret(key.name)
             }
-            Write::RemoveKeys(key, ..) => Written::RemoveKeys(key.name),
+            Write::Trim(key, _) => Written::Trim(key.name),
             Write::DeleteSecret(key, ..) => {
                 self.gone(What::Secrets(SecretType::Credentials), &key);
                 Written::DeleteSecret(key.name)
