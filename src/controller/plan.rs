@@ -181,18 +181,25 @@ impl View<'_> {
     /// Whether the key material of its provider is made for the first time just now. It will be there in a moment, and
     /// then there is something to say; until then there would only be complaints that nobody can mend.
     fn keys_are_being_made(&self, object: &ObjectRef) -> bool {
-        let provider = match object.kind {
-            Kind::OidcProvider => object.key.clone(),
-            Kind::OidcApplication => match self.world.inputs.applications.get(&object.key) {
-                Some(application) => self.world.provider_of(application),
-                None => return false,
-            },
-            Kind::OidcUser | Kind::OidcGroup | Kind::OidcResource => return false,
+        let being_made = |provider: &ObjectKey| {
+            self.world.inputs.providers.contains_key(provider)
+                && !self.world.inputs.materials.contains_key(provider)
+                && !self.world.provider_records.contains_key(provider)
+                && !self.world.lost.contains_key(provider)
         };
-        self.world.inputs.providers.contains_key(&provider)
-            && !self.world.inputs.materials.contains_key(&provider)
-            && !self.world.provider_records.contains_key(&provider)
-            && !self.world.lost.contains_key(&provider)
+        match object.kind {
+            Kind::OidcProvider => being_made(&object.key),
+            Kind::OidcApplication => {
+                let application = self.world.inputs.applications.get(&object.key);
+                application.is_some_and(|application| being_made(&self.world.provider_of(application)))
+            }
+            // Whoever serves its namespace serves it.
+            Kind::OidcUser => {
+                let mut here = self.world.inputs.providers.keys().filter(|key| key.namespace == object.key.namespace);
+                here.any(being_made)
+            }
+            Kind::OidcGroup | Kind::OidcResource => false,
+        }
     }
 
     fn next_record(&self, object: &ObjectRef) -> Option<Write> {

@@ -1,6 +1,6 @@
 //! The status of an object, if it is not what it should be.
 
-use api::{Condition, ConditionStatus, ConditionType, Kind};
+use api::{Condition, ConditionStatus, ConditionType, Kind, Reason};
 use compile::status::{
     Observed, Servers, application_status, group_status, provider_status, resource_status, user_status,
 };
@@ -41,8 +41,9 @@ impl View<'_> {
                 let conditions = found.map(|found| found.conditions.as_slice()).unwrap_or_default();
                 let wanted = $status(&verdict, &observed(conditions));
                 let unchanged = found == Some(&wanted);
-                (!unchanged)
-                    .then(|| (said(conditions, &wanted.conditions), body(object, verdict.uid.as_ref(), &wanted)))
+                (!unchanged).then(|| {
+                    (said(object.kind, conditions, &wanted.conditions), body(object, verdict.uid.as_ref(), &wanted))
+                })
             }};
         }
         let (said, patch) = match object.kind {
@@ -101,7 +102,7 @@ fn body<S: Serialize>(object: &ObjectRef, uid: Option<&Uid>, status: &S) -> Patc
 }
 
 /// What is worth an Event: that an object has become ready, or why it is not, once per reason.
-fn said(before: &[Condition], after: &[Condition]) -> Option<Said> {
+fn said(kind: Kind, before: &[Condition], after: &[Condition]) -> Option<Said> {
     let ready = |conditions: &[Condition]| {
         let found = conditions.iter().find(|condition| condition.type_ == ConditionType::Ready).cloned();
         found.map(|condition| (condition.status, condition.reason, condition.message))
@@ -111,6 +112,14 @@ fn said(before: &[Condition], after: &[Condition]) -> Option<Said> {
         return None;
     }
     let well = status == ConditionStatus::True;
-    let message = if well { "It is served everywhere.".to_owned() } else { message };
+    if reason == Reason::Pending {
+        // What resolves itself in a moment is no complaint.
+        return None;
+    }
+    let message = match (well, kind) {
+        (false, _) => message,
+        (true, Kind::OidcGroup) => "Its members are known.".to_owned(),
+        (true, _) => "It is served everywhere.".to_owned(),
+    };
     Some(Said { well, reason: reason.to_string(), message })
 }

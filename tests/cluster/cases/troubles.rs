@@ -259,3 +259,34 @@ async fn f03_a_watch_on_a_dead_connection_is_given_up_and_begun_again() -> Resul
     assert!(inside.tenant_secrets().get_opt("later-oidc").await?.is_none(), "nothing is handed out meanwhile");
     inside.ready(Kind::OidcApplication, "later").await
 }
+
+/// A healthy installation, everything at once: nobody reads a warning that was true for a moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn f53_a_first_installation_warns_of_nothing() -> Result<()> {
+    let mut inside = Inside::new(cluster()?, "first").await?;
+    inside.bind().await?;
+    inside.start_feed().await?;
+    inside.start_controller(None).await?;
+    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
+    inside.apply(Kind::OidcProvider, "default", inside.provider_spec()).await?;
+    let secret = json!({
+        "metadata": {"name": "alice-password"}, "type": "portcullis.dev/user-password", "stringData": {"password": "p w"},
+    });
+    inside.provider_secrets().create(&PostParams::default(), &serde_json::from_value(secret)?).await?;
+    let spec = json!({"authentication": {"passwordSecretRef": {"name": "alice-password"}}});
+    inside.apply(Kind::OidcUser, "alice", spec).await?;
+    for (kind, name) in [(Kind::OidcProvider, "default"), (Kind::OidcApplication, "notes"), (Kind::OidcUser, "alice")] {
+        inside.ready(kind, name).await?;
+    }
+    for namespace in [&inside.provider, &inside.tenant] {
+        let events: Api<Event> = Api::namespaced(inside.admin().clone(), namespace);
+        let warnings = events.list(&ListParams::default()).await?.items.into_iter();
+        let warnings = warnings.filter(|event| event.type_.as_deref() == Some("Warning"));
+        let told: Vec<_> = warnings.filter_map(|event| event.reason).collect();
+        // What somebody can do something about may be told: that the application came before its provider, that a
+        // machine which is busy keeps everybody waiting.
+        let alarming = ["Pending", "NoServers", "KeySecretMissing", "NoActiveKey", "SeedMissing"];
+        assert!(!told.iter().any(|reason| alarming.contains(&reason.as_str())), "{told:?}");
+    }
+    Ok(())
+}
