@@ -47,6 +47,7 @@ use oidc::ids::Uid;
 
 pub use admit::{FieldError, FieldReason, Object, admit, admit_update};
 pub use inputs::{Epoch, Holdings, Inputs, Mode, ProviderMaterial, SecretInput, Synced, UserPassword};
+pub use reference::provider_key;
 pub use user::claims_digest;
 pub use verdict::{Diagnostic, Facts, ObjectRef, Verdict};
 

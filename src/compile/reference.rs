@@ -6,7 +6,7 @@ use crate::provider::Provider;
 use crate::verdict::Diagnostic;
 
 /// The provider that a reference names; absent: `default` in the operator's provider namespace.
-pub(crate) fn provider_key(reference: Option<&ProviderRef>, provider_namespace: &str) -> ObjectKey {
+pub fn provider_key(reference: Option<&ProviderRef>, provider_namespace: &str) -> ObjectKey {
     let name = reference.map_or("default", |reference| reference.name.as_str());
     let namespace = reference.and_then(|reference| reference.namespace.as_ref());
     ObjectKey::new(namespace.map_or(provider_namespace, |namespace| namespace.as_str()), name)

@@ -15,20 +15,21 @@ use compile::inputs::CLIENT_CREDENTIALS_TYPE;
 use compile::record::Record;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::core::DynamicObject;
 use kube::{Api, Client, Error};
 use serde_json::{Value, json};
 
-use crate::decode::{decode, key, version};
+use crate::decode::{key, version};
 use crate::material::KeyWrite;
 use crate::names::{
-    CREDENTIALS_MANAGER, KEYS_MANAGER, RECORD_LABEL, RECORDS_MANAGER, STATUS_MANAGER, provider_record, with_suffix,
+    CREDENTIALS_MANAGER, KEYS_MANAGER, RECORD_LABEL, RECORDS_MANAGER, STATUS_MANAGER, owner, provider_record,
+    with_suffix,
 };
-use crate::observed::{ObservedRecord, ObservedSecret, provider_record_data};
+use crate::observed::{ObservedSecret, provider_record_data};
 use crate::plan::{SecretBody, Trimmings, Write};
-use crate::source::{Item, SecretType, What};
+use crate::source::{Item, SecretType, What, resource};
 use crate::tracker::Object;
 use crate::world::RecordId;
 
@@ -72,7 +73,7 @@ pub(crate) async fn apply(client: &Client, write: &Write) -> Result<Written, Err
             let api = objects(client, object.kind, &object.key.namespace);
             let params = PatchParams::apply(STATUS_MANAGER).force();
             let written = api.patch_status(&object.key.name, &params, patch).await?;
-            Ok(Some((What::Kind(object.kind), seen_object(object.kind, written))))
+            Ok(Some(seen_object(object.kind, written)))
         }
     }
 }
@@ -97,7 +98,7 @@ pub(crate) async fn write_keys(
             name: Some(key.name.clone()),
             namespace: Some(key.namespace.clone()),
             annotations: Some(write.annotations.clone()).filter(|annotations| !annotations.is_empty()),
-            owner_references: owned.then(|| vec![owner(provider, uid)]),
+            owner_references: owned.then(|| vec![owner(Kind::OidcProvider, provider, uid)]),
             ..ObjectMeta::default()
         },
         type_: Some(write.type_.as_str().to_owned()),
@@ -154,11 +155,7 @@ async fn put_record(
         }
     };
     let (key, version) = (key(&written), version(&written));
-    let value = match id.kind {
-        RecordKind::OidcClientRecord => ObservedRecord::of_client(written),
-        RecordKind::OidcUserRecord => ObservedRecord::of_user(written),
-    };
-    Ok((What::Records(id.kind), Object { key, version, value: Item::Record(Box::new(value)) }))
+    Ok((What::Records(id.kind), Object { key, version, value: Item::record(id.kind)(written) }))
 }
 
 async fn put_provider_record(
@@ -171,7 +168,7 @@ async fn put_provider_record(
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {
             "name": name.name, "namespace": name.namespace, "labels": {RECORD_LABEL: provider.name},
-            "ownerReferences": [owner(provider, record.source_uid.as_str())],
+            "ownerReferences": [owner(Kind::OidcProvider, provider, record.source_uid.as_str())],
         },
         "data": provider_record_data(record),
     }));
@@ -179,19 +176,7 @@ async fn put_provider_record(
     let api: Api<ConfigMap> = Api::namespaced(client.clone(), &name.namespace);
     let written = api.patch(&name.name, &params, &patch).await?;
     let (key, version) = (key(&written), version(&written));
-    let value = Item::Record(Box::new(ObservedRecord::of_provider(written)));
-    Ok((What::ProviderRecords, Object { key, version, value }))
-}
-
-fn owner(provider: &ObjectKey, uid: &str) -> OwnerReference {
-    OwnerReference {
-        api_version: Kind::api_version().to_owned(),
-        kind: Kind::OidcProvider.as_str().to_owned(),
-        name: provider.name.clone(),
-        uid: uid.to_owned(),
-        controller: Some(true),
-        block_owner_deletion: Some(false),
-    }
+    Ok((What::ProviderRecords, Object { key, version, value: Item::provider_record(written) }))
 }
 
 fn credentials(key: &ObjectKey, body: &SecretBody, uid: Option<&String>) -> Secret {
@@ -228,19 +213,12 @@ fn trimming(trimmings: &Trimmings) -> Value {
 
 fn seen_secret(type_: SecretType, secret: Secret) -> (What, Object<Item>) {
     let (key, version) = (key(&secret), version(&secret));
-    (What::Secrets(type_), Object { key, version, value: Item::Secret(Box::new(ObservedSecret::of(secret))) })
+    (What::Secrets(type_), Object { key, version, value: Item::secret(secret) })
 }
 
-fn seen_object(kind: Kind, object: DynamicObject) -> Object<Item> {
+fn seen_object(kind: Kind, object: DynamicObject) -> (What, Object<Item>) {
     let (key, version) = (key(&object), version(&object));
-    let value = match kind {
-        Kind::OidcProvider => Item::Provider(decode(object).map(Box::new)),
-        Kind::OidcApplication => Item::Application(decode(object).map(Box::new)),
-        Kind::OidcResource => Item::Resource(decode(object).map(Box::new)),
-        Kind::OidcUser => Item::User(decode(object).map(Box::new)),
-        Kind::OidcGroup => Item::Group(decode(object).map(Box::new)),
-    };
-    Object { key, version, value }
+    (What::Kind(kind), Object { key, version, value: Item::of(kind)(object) })
 }
 
 /// What is deleted is told by the watch; what is gone already is as good.
@@ -273,6 +251,5 @@ pub(crate) fn objects(client: &Client, kind: Kind, namespace: &str) -> Api<Dynam
 }
 
 fn dynamic(client: &Client, kind: &str, plural: &str, namespace: &str) -> Api<DynamicObject> {
-    let kind = GroupVersionKind::gvk(api::GROUP, api::VERSION, kind);
-    Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk_with_plural(&kind, plural))
+    Api::namespaced_with(client.clone(), namespace, &resource(kind, plural))
 }

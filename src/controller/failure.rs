@@ -30,9 +30,29 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How soon to look again at what only somebody else can mend.
 const MENDED_BY_OTHERS: Duration = Duration::from_secs(5);
 
+/// How long a request may take. It may have been done all the same.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Waits for an answer.
+///
+/// # Errors
+/// The API server has something against it, or says nothing.
+pub(crate) async fn answer<T>(within: Duration, request: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    match tokio::time::timeout(within, request).await {
+        Ok(answer) => answer.map_err(|error| Failure::of(&error)),
+        Err(_) => Err(Failure::Unknown("the API server does not answer".to_owned())),
+    }
+}
+
+/// A number between 0 and 1 that differs from name to name.
+pub(crate) fn spread(name: &str) -> f64 {
+    let [first, ..] = crypto::hash::sha256(name.as_bytes());
+    f64::from(first) / 255.0
+}
+
 impl Failure {
     /// From an error.
-    pub(crate) fn of(error: &Error) -> Self {
+    fn of(error: &Error) -> Self {
         if crate::fence::is_not_leading(error) {
             return Self::NotLeading;
         }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::{ObjectKey, RecordKind};
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::{Api, Client, Error};
 use oidc::acknowledge::Loaded;
@@ -32,7 +32,6 @@ use tokio_util::sync::CancellationToken;
 use self::assembly::Assembly;
 use crate::apply::records;
 use crate::names::{provider_record, with_suffix};
-use crate::observed::{ObservedRecord, ObservedSecret};
 use crate::source::Item;
 use crate::tracker::{Delta, Tracker};
 use crate::watch::{Select, Told, WATCH_SECONDS, Watch, watch};
@@ -239,7 +238,7 @@ impl Feed {
         }
     }
 
-    /// Asks for a sign of life, and looks whether something was held back.
+    /// Asks for a sign of life.
     async fn heartbeat(&mut self) {
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.provider.namespace);
         let name = provider_record(&self.provider).name;
@@ -255,27 +254,22 @@ fn start(client: &Client, settings: &Settings, part: Part, out: mpsc::Sender<(Pa
     let wrap = move |told| (part, told);
     let named = |name: &str| Select::named(name).for_seconds(*watch_seconds);
     let (client, namespace) = (client.clone(), provider.namespace.as_str());
-    let record = |object: ConfigMap| Item::Record(Box::new(ObservedRecord::of_provider(object)));
-    let secret = |object: Secret| Item::Secret(Box::new(ObservedSecret::of(object)));
     match part {
         Part::Provider => {
             let select = named(&provider_record(provider).name);
-            watch(Api::namespaced(client, namespace), select, record, wrap, out)
+            watch(Api::namespaced(client, namespace), select, Item::provider_record, wrap, out)
         }
         Part::ServerKey => {
             let select = named(&with_suffix(provider, compile::keys::SERVER_KEY_SUFFIX).name);
-            watch(Api::namespaced(client, namespace), select, secret, wrap, out)
+            watch(Api::namespaced(client, namespace), select, Item::secret, wrap, out)
         }
         Part::SigningKeys => {
             let select = named(&with_suffix(provider, compile::keys::SIGNING_KEYS_SUFFIX).name);
-            watch(Api::namespaced(client, namespace), select, secret, wrap, out)
+            watch(Api::namespaced(client, namespace), select, Item::secret, wrap, out)
         }
         Part::Records(kind) => {
-            let convert = match kind {
-                RecordKind::OidcClientRecord => |object| Item::Record(Box::new(ObservedRecord::of_client(object))),
-                RecordKind::OidcUserRecord => |object| Item::Record(Box::new(ObservedRecord::of_user(object))),
-            };
-            watch(records(&client, kind, namespace), Select::all().for_seconds(*watch_seconds), convert, wrap, out)
+            let select = Select::all().for_seconds(*watch_seconds);
+            watch(records(&client, kind, namespace), select, Item::record(kind), wrap, out)
         }
     }
 }

@@ -17,9 +17,10 @@ use oidc::ids::Uid;
 use crate::apply::{objects, precisely, records};
 use crate::world::{RecordId, World};
 
-/// So many at once, and so large a part of all, are looked up by one list.
-const MANY: usize = 10;
-const PART: usize = 5;
+/// Whether so many are gone at once, and so large a part of all, that something else may be behind it.
+pub(crate) const fn is_much(gone: usize, all: usize) -> bool {
+    gone > 10 && gone * 5 > all
+}
 
 /// Items of a page.
 const PAGE: u32 = 500;
@@ -66,7 +67,7 @@ impl Garbage {
             };
             candidates.push(Candidate { id: id.clone(), uid: found.uid.clone(), source });
         }
-        let many = candidates.len() > MANY && candidates.len() * PART > world.records.len();
+        let many = is_much(candidates.len(), world.records.len());
         Self { candidates, many }
     }
 
@@ -75,8 +76,8 @@ impl Garbage {
         self.candidates.is_empty()
     }
 
-    /// Deletes what is confirmed to be garbage. Returns how many were deleted, and how many could not be confirmed.
-    pub(crate) async fn collect(self, client: &Client) -> Result<(usize, usize), Error> {
+    /// Deletes what is confirmed to be garbage. Returns how many could not be confirmed.
+    pub(crate) async fn collect(self, client: &Client) -> Result<usize, Error> {
         let Self { candidates, many } = self;
         if many {
             let count = candidates.len();
@@ -85,7 +86,7 @@ impl Garbage {
                 "many objects are gone at once: their records go after a complete list has confirmed it"
             );
         }
-        let (mut deleted, mut kept) = (0, 0);
+        let mut kept = 0;
         for kind in [Kind::OidcApplication, Kind::OidcUser, Kind::OidcProvider] {
             let of_kind: Vec<_> = candidates.iter().filter(|one| one.source.0 == kind).cloned().collect();
             if of_kind.is_empty() {
@@ -102,7 +103,6 @@ impl Garbage {
                 confirm_each(client, of_kind).await?
             };
             kept += total - confirmed.len();
-            deleted += confirmed.len();
             let deletions = confirmed.into_iter().map(|one| async move {
                 let api = records(client, one.id.kind, &one.id.key.namespace);
                 match api.delete(&one.id.key.name, &precisely(&one.uid, None)).await {
@@ -114,7 +114,7 @@ impl Garbage {
                 futures::stream::iter(deletions).buffer_unordered(AT_ONCE).collect().await;
             answers.into_iter().collect::<Result<(), Error>>()?;
         }
-        Ok((deleted, kept))
+        Ok(kept)
     }
 }
 

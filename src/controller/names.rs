@@ -1,6 +1,7 @@
 //! The names of what the controller writes, and the managers that own its fields.
 
-use api::ObjectKey;
+use api::{Kind, ObjectKey};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 /// What belongs to records.
 pub(crate) const RECORDS_MANAGER: &str = "portcullis-records";
@@ -36,4 +37,16 @@ pub(crate) fn without_suffix(key: &ObjectKey, suffix: &str) -> Option<ObjectKey>
 /// The provider whose record a ConfigMap is, by its name.
 pub(crate) fn recorded_provider(key: &ObjectKey) -> Option<ObjectKey> {
     without_suffix(key, RECORD_SUFFIX)
+}
+
+/// The reference by which what is written for an object goes with it. It does not hold the object up.
+pub(crate) fn owner(kind: Kind, key: &ObjectKey, uid: &str) -> OwnerReference {
+    OwnerReference {
+        api_version: Kind::api_version().to_owned(),
+        kind: kind.as_str().to_owned(),
+        name: key.name.clone(),
+        uid: uid.to_owned(),
+        controller: Some(true),
+        block_owner_deletion: Some(false),
+    }
 }

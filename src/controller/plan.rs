@@ -232,10 +232,7 @@ impl View<'_> {
             Kind::OidcResource => {
                 let resource = self.world.inputs.resources.get(&object.key);
                 let reference = resource.and_then(|resource| resource.spec.provider_ref.as_ref());
-                let namespace = reference.and_then(|one| one.namespace.as_ref()).map(ToString::to_string);
-                let name = reference.map_or("default", |reference| reference.name.as_str());
-                let namespace = namespace.unwrap_or_else(|| self.world.inputs.provider_namespace.clone());
-                self.provider_progress(&ObjectKey::new(namespace, name))
+                self.provider_progress(&compile::provider_key(reference, &self.world.inputs.provider_namespace))
             }
             Kind::OidcApplication | Kind::OidcUser => self.records_progress(object),
         }

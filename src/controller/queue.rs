@@ -89,7 +89,8 @@ impl<K: Ord + Clone> Queue<K> {
     }
 
     /// How many wait.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.urgency.len()
     }
 }

@@ -56,9 +56,6 @@ const NEWS: usize = 1024;
 /// Passwords that wait for a thread.
 const PASSWORD_QUEUE: usize = 64;
 
-/// How long a request may take. It may have been done all the same.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// What came of something that was begun.
 enum Done {
     /// A write for an object.
@@ -119,6 +116,8 @@ pub(crate) struct Reconciler {
     watches: BTreeMap<Source, Watch>,
     news: mpsc::Sender<News>,
     queue: Queue<ObjectRef>,
+    /// Whether there are objects to look at that were left for later.
+    more: bool,
     busy: BTreeSet<ObjectRef>,
     records: BTreeMap<ObjectRef, Record>,
     /// Objects that wait for servers.
@@ -244,6 +243,7 @@ impl Reconciler {
             watches: BTreeMap::new(),
             news,
             queue: Queue::default(),
+            more: false,
             busy: BTreeSet::new(),
             records: BTreeMap::new(),
             waiting: BTreeSet::new(),
@@ -357,6 +357,7 @@ impl Reconciler {
         }
         self.led = leads;
         self.queue.clear();
+        self.more = false;
         self.timers.clear();
         self.records.clear();
         self.waiting.clear();
@@ -428,6 +429,7 @@ impl Reconciler {
             }
         };
         if self.led && self.world.is_complete() {
+            sooner(self.more.then_some(now));
             sooner(self.timers.first().map(|(at, _)| *at));
             sooner(self.stale.then_some(self.compile_at));
             sooner((self.garbage && !self.garbage_busy).then_some(self.garbage_at));

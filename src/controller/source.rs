@@ -106,6 +106,42 @@ pub(crate) enum Item {
     Secret(Box<ObservedSecret>),
 }
 
+impl Item {
+    /// What makes an item of an object of a kind that people write.
+    pub(crate) fn of(kind: Kind) -> fn(DynamicObject) -> Self {
+        match kind {
+            Kind::OidcProvider => |object| Self::Provider(decode(object).map(Box::new)),
+            Kind::OidcApplication => |object| Self::Application(decode(object).map(Box::new)),
+            Kind::OidcResource => |object| Self::Resource(decode(object).map(Box::new)),
+            Kind::OidcUser => |object| Self::User(decode(object).map(Box::new)),
+            Kind::OidcGroup => |object| Self::Group(decode(object).map(Box::new)),
+        }
+    }
+
+    /// What makes an item of a record.
+    pub(crate) fn record(kind: RecordKind) -> fn(DynamicObject) -> Self {
+        match kind {
+            RecordKind::OidcClientRecord => |object| Self::Record(Box::new(ObservedRecord::of_client(object))),
+            RecordKind::OidcUserRecord => |object| Self::Record(Box::new(ObservedRecord::of_user(object))),
+        }
+    }
+
+    /// The record of a provider.
+    pub(crate) fn provider_record(object: ConfigMap) -> Self {
+        Self::Record(Box::new(ObservedRecord::of_provider(object)))
+    }
+
+    /// A Secret.
+    pub(crate) fn secret(object: Secret) -> Self {
+        Self::Secret(Box::new(ObservedSecret::of(object)))
+    }
+}
+
+/// How objects of this API group are asked for.
+pub(crate) fn resource(kind: &str, plural: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(api::GROUP, api::VERSION, kind), plural)
+}
+
 /// News of a watch.
 #[derive(Clone, Debug)]
 pub(crate) struct News {
@@ -163,57 +199,33 @@ pub(crate) fn start(client: &Client, source: Source, out: mpsc::Sender<News>) ->
         move |told| News { source: source.clone(), told }
     };
     let dynamic = |name: &str, plural: &str| {
-        let kind = GroupVersionKind::gvk(api::GROUP, api::VERSION, name);
-        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
+        let resource = resource(name, plural);
         match &source.scope {
             Scope::All => Api::<DynamicObject>::all_with(client.clone(), &resource),
             Scope::Namespace(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         }
     };
     match source.what {
-        What::Kind(kind) => {
-            let convert = match kind {
-                Kind::OidcProvider => |object| Item::Provider(decode(object).map(Box::new)),
-                Kind::OidcApplication => |object| Item::Application(decode(object).map(Box::new)),
-                Kind::OidcResource => |object| Item::Resource(decode(object).map(Box::new)),
-                Kind::OidcUser => |object| Item::User(decode(object).map(Box::new)),
-                Kind::OidcGroup => |object| Item::Group(decode(object).map(Box::new)),
-            };
-            dynamic_watch(dynamic(kind.as_str(), kind.plural()), convert, wrap, out)
-        }
+        What::Kind(kind) => watch(dynamic(kind.as_str(), kind.plural()), Select::all(), Item::of(kind), wrap, out),
         What::Records(kind) => {
-            let convert = match kind {
-                RecordKind::OidcClientRecord => |object| Item::Record(Box::new(ObservedRecord::of_client(object))),
-                RecordKind::OidcUserRecord => |object| Item::Record(Box::new(ObservedRecord::of_user(object))),
-            };
-            dynamic_watch(dynamic(kind.as_str(), kind.plural()), convert, wrap, out)
+            watch(dynamic(kind.as_str(), kind.plural()), Select::all(), Item::record(kind), wrap, out)
         }
         What::Namespaces => {
             let labels = |object: Namespace| Item::Namespace(object.metadata.labels.unwrap_or_default());
             watch(Api::<Namespace>::all(client), Select::all(), labels, wrap, out)
         }
         What::ProviderRecords => {
-            let convert = |object| Item::Record(Box::new(ObservedRecord::of_provider(object)));
-            watch(scoped::<ConfigMap>(client, &source.scope), Select::labelled(RECORD_LABEL), convert, wrap, out)
+            let select = Select::labelled(RECORD_LABEL);
+            watch(scoped(client, &source.scope), select, Item::provider_record, wrap, out)
         }
         What::EndpointSlices => {
             let convert = |object| Item::EndpointSlice(Box::new(object));
             watch(scoped::<EndpointSlice>(client, &source.scope), Select::labelled(PROVIDER_LABEL), convert, wrap, out)
         }
         What::Secrets(type_) => {
-            let convert = |object| Item::Secret(Box::new(ObservedSecret::of(object)));
-            watch(scoped::<Secret>(client, &source.scope), Select::of_type(type_.as_str()), convert, wrap, out)
+            watch(scoped(client, &source.scope), Select::of_type(type_.as_str()), Item::secret, wrap, out)
         }
     }
-}
-
-fn dynamic_watch(
-    api: Api<DynamicObject>,
-    convert: fn(DynamicObject) -> Item,
-    wrap: impl Fn(Told<Item>) -> News + Send + 'static,
-    out: mpsc::Sender<News>,
-) -> Watch {
-    watch(api, Select::all(), convert, wrap, out)
 }
 
 fn scoped<K>(client: Client, scope: &Scope) -> Api<K>

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use api::{Kind, ObjectKey, RecordKind};
 use compile::passwords::Passwords;
 use compile::record::Subject;
-use compile::{Inputs, Mode, ObjectRef, SecretInput};
+use compile::{Inputs, Mode, ObjectRef};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use oidc::ids::Uid;
 
@@ -246,12 +246,13 @@ impl World {
     fn namespace_changed(&self, source: &Source) -> Touched {
         let mut touched = Touched::default();
         if let What::Secrets(SecretType::Credentials | SecretType::ClientSecretInput) = source.what {
-            let here = |key: &&ObjectKey| match &source.scope {
-                Scope::All => true,
-                Scope::Namespace(namespace) => key.namespace == *namespace,
-            };
-            let applications = self.inputs.applications.keys().filter(here);
-            touched.objects.extend(applications.map(|key| ObjectRef::new(Kind::OidcApplication, key.clone())));
+            let application = |key: &ObjectKey| ObjectRef::new(Kind::OidcApplication, key.clone());
+            match &source.scope {
+                Scope::All => touched.objects.extend(self.inputs.applications.keys().map(application)),
+                Scope::Namespace(name) => {
+                    touched.objects.extend(self.applications_in(name).map(|(key, _)| application(key)));
+                }
+            }
         }
         touched
     }
@@ -297,9 +298,4 @@ pub(crate) enum Access {
     Denied,
     /// This controller was told to leave them alone.
     Never,
-}
-
-/// A Secret that an application refers to.
-fn input(secret: &ObservedSecret) -> SecretInput {
-    SecretInput::ClientSecretInput(secret.data.clone())
 }

@@ -108,16 +108,6 @@ impl UserPayload {
     pub fn password_source(&self) -> Option<&KnownPassword> {
         self.password_source.as_ref()
     }
-
-    /// See [`ClaimsAt`].
-    pub fn claims(&self) -> Option<&ClaimsAt> {
-        self.claims.as_ref()
-    }
-
-    /// Their user name and subject, which nobody else may take while they exist.
-    pub fn names(&self) -> Option<(&Username, &Subject)> {
-        self.account.as_ref().map(|account| (&account.username, &account.subject))
-    }
 }
 
 fn aad(provider: &Uid, user: &Uid) -> Vec<u8> {

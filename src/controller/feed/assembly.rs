@@ -15,6 +15,7 @@ use oidc::ids::Uid;
 use oidc::uri::Issuer;
 
 use super::Part;
+use crate::garbage::is_much;
 use crate::names::{provider_record, with_suffix};
 use crate::observed::{ObservedRecord, ObservedSecret};
 use crate::source::Item;
@@ -40,10 +41,6 @@ pub(super) struct Assembly {
 
 /// The digest of a catalog without issuers.
 const NOTHING: &str = "none";
-
-/// As with the controller's garbage: so many at once, and so large a part of all.
-const MANY: usize = 10;
-const PART: usize = 5;
 
 /// The records of one kind, by name.
 #[derive(Debug)]
@@ -80,7 +77,6 @@ impl<T> Default for Entries<T> {
 }
 
 impl<T: Clone> Entries<T> {
-    /// Returns whether something changed.
     fn take(&mut self, delta: Delta<Item>) {
         match delta {
             Delta::Put(key, Item::Record(observed)) => {
@@ -145,7 +141,7 @@ impl<T: Clone> Entries<T> {
 
     fn lost_much(&self) -> bool {
         let (gone, all) = (self.entries.values().filter(|entry| entry.gone).count(), self.entries.len());
-        gone > 0 && (gone == all || gone > MANY && gone * PART > all)
+        gone > 0 && (gone == all || is_much(gone, all))
     }
 
     fn settle(&mut self) -> bool {

@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use oidc::ids::Uid;
 
 use super::{Memory, Progress, View, Write};
+use crate::names::owner;
 use crate::observed::ObservedSecret;
 use crate::world::Access;
 
@@ -106,7 +107,7 @@ impl View<'_> {
                 return Step::Done(Some(Diagnostic::new(Reason::Forbidden, PATH, message)));
             }
         }
-        let body = SecretBody { secret: secret.clone(), owner: owner(application, secret) };
+        let body = SecretBody { secret: secret.clone(), owner: owner_of(application, secret) };
         let Some(found) = self.world.credentials.get(key) else {
             return match gate(progress) {
                 None => Step::Write(Box::new(Write::CreateSecret(key.clone(), body))),
@@ -158,10 +159,8 @@ impl View<'_> {
     /// Whether a Secret was written for an application of its namespace that is gone, to go with it.
     fn is_orphan(&self, key: &ObjectKey, found: &ObservedSecret) -> bool {
         let Some(uid) = found.application() else { return false };
-        let here = self.world.inputs.applications.range(ObjectKey::new(&key.namespace, "")..);
-        let here = here.take_while(|(application, _)| application.namespace == key.namespace);
         let is_owner = |object: &api::OidcApplication| object.metadata.uid.as_deref() == Some(uid.as_str());
-        let lives = here.into_iter().any(|(_, object)| is_owner(object))
+        let lives = self.world.applications_in(&key.namespace).any(|(_, object)| is_owner(object))
             || self.world.unreadable.values().any(|object| object.uid.as_ref() == Some(&uid));
         !lives && !is_kept(found)
     }
@@ -216,18 +215,11 @@ fn gate(progress: Progress) -> Option<Diagnostic> {
     })
 }
 
-/// The reference by which the Secret goes with its application. It does not hold the application up.
-fn owner(application: &ObjectKey, secret: &CredentialSecret) -> Option<OwnerReference> {
+/// The reference by which the Secret goes with its application.
+fn owner_of(application: &ObjectKey, secret: &CredentialSecret) -> Option<OwnerReference> {
     match secret.deletion_policy {
         DeletionPolicy::Retain => None,
-        DeletionPolicy::Delete => Some(OwnerReference {
-            api_version: Kind::api_version().to_owned(),
-            kind: Kind::OidcApplication.as_str().to_owned(),
-            name: application.name.clone(),
-            uid: secret.application_uid.to_string(),
-            controller: Some(true),
-            block_owner_deletion: Some(false),
-        }),
+        DeletionPolicy::Delete => Some(owner(Kind::OidcApplication, application, secret.application_uid.as_str())),
     }
 }
 

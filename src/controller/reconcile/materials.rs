@@ -5,9 +5,9 @@ use std::time::Instant;
 use api::ObjectKey;
 use crypto::SigningKey;
 
-use super::{Done, Reconciler, TIMEOUT};
-use crate::apply::write_keys;
-use crate::failure::Failure;
+use super::{Done, Reconciler};
+use crate::apply::{Written, write_keys};
+use crate::failure::{Failure, TIMEOUT, answer, spread};
 use crate::material::Due;
 
 impl Reconciler {
@@ -55,13 +55,7 @@ impl Reconciler {
                 ..Due::default()
             });
             let written = match &due.write {
-                Some(write) => {
-                    let written = tokio::time::timeout(TIMEOUT, write_keys(&client, &provider, &uid, write)).await;
-                    Some(written.map_or_else(
-                        |_| Err(Failure::Unknown("the API server does not answer".to_owned())),
-                        |written| written.map_err(|error| Failure::of(&error)),
-                    ))
-                }
+                Some(write) => Some(answer(TIMEOUT, write_keys(&client, &provider, &uid, write)).await),
                 None => None,
             };
             Done::Material(provider, due, written)
@@ -69,12 +63,7 @@ impl Reconciler {
     }
 
     /// What came of it.
-    pub(super) fn material_done(
-        &mut self,
-        provider: ObjectKey,
-        due: Due,
-        written: Option<Result<crate::apply::Written, Failure>>,
-    ) {
+    pub(super) fn material_done(&mut self, provider: ObjectKey, due: Due, written: Option<Result<Written, Failure>>) {
         self.keys_busy.remove(&provider);
         let unwritten = match &written {
             Some(Err(failure)) => Some(format!("its key material cannot be written: {failure}")),
@@ -111,7 +100,7 @@ impl Reconciler {
                 }
             }
             Some(Err(failure)) => {
-                let pause = failure.pause(keys.failures, super::steps::spread(&provider.name));
+                let pause = failure.pause(keys.failures, spread(&provider.name));
                 keys.failures += 1;
                 keys.not_before = Some(Instant::now() + pause);
                 self.keys_due.insert(provider);

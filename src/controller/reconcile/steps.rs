@@ -13,9 +13,9 @@ use kube::runtime::events::{Event, EventType, Recorder};
 use kube::{Api, Client};
 use oidc::acknowledge::Acknowledgement;
 
-use super::{AT_ONCE, Done, Reconciler, TIMEOUT};
+use super::{AT_ONCE, Done, Reconciler};
 use crate::apply::{Written, apply, find_secret};
-use crate::failure::Failure;
+use crate::failure::{Failure, TIMEOUT, answer, spread};
 use crate::garbage::Garbage;
 use crate::metrics::Outcome;
 use crate::plan::{Next, SECRET_PATH, Said, View, Write, binding_command};
@@ -25,6 +25,9 @@ use crate::settings::Servers;
 
 /// Octets of an Event's note at the most.
 const MAX_NOTE: usize = 1000;
+
+/// So many objects are looked at before anything else is.
+const LOOKS: usize = 256;
 
 /// How soon a Secret that is not ours is looked at again.
 const CONFLICT_PAUSE: Duration = Duration::from_secs(3);
@@ -40,19 +43,15 @@ impl Reconciler {
             self.look_at(object, crate::queue::Urgency::Edit);
         }
         // Every look costs a comparison at least, and other news wait meanwhile.
-        for _ in 0..256 {
-            if self.busy.len() >= AT_ONCE {
+        for _ in 0..LOOKS {
+            let room = self.busy.len() < AT_ONCE;
+            let Some(object) = room.then(|| self.queue.next(&self.busy)).flatten() else {
+                self.more = false;
                 return;
-            }
-            let Some(object) = self.queue.next(&self.busy) else { return };
+            };
             self.begin_write(object, now);
         }
-        if self.queue.len() > 0 {
-            let soon = self.queue.next(&self.busy);
-            if let Some(object) = soon {
-                self.timers.insert((now, object));
-            }
-        }
+        self.more = true;
     }
 
     fn begin_write(&mut self, object: ObjectRef, now: Instant) {
@@ -104,37 +103,33 @@ impl Reconciler {
         self.tasks.push(Box::pin(async move {
             if let (Write::CreateSecret(key, _), true) = (&write, look_first) {
                 // Asking is no write: a name that stays taken is not written at again and again.
-                match tokio::time::timeout(TIMEOUT, find_secret(&client, key)).await {
-                    Ok(Ok(Some(found))) => return Done::Found(object, Some(found.type_)),
-                    Ok(Ok(None)) => {}
-                    Ok(Err(error)) => return Done::Write(object, Err(Failure::of(&error))),
-                    Err(_) => return Done::Write(object, Err(no_answer())),
+                match answer(TIMEOUT, find_secret(&client, key)).await {
+                    Ok(Some(found)) => return Done::Found(object, Some(found.type_)),
+                    Ok(None) => {}
+                    Err(failure) => return Done::Write(object, Err(failure)),
                 }
             }
-            let written = tokio::time::timeout(TIMEOUT, apply(&client, &write)).await;
-            let Ok(written) = written else { return Done::Write(object, Err(no_answer())) };
+            let written = answer(TIMEOUT, apply(&client, &write)).await;
             match (written, &write) {
                 (Ok(written), Write::PutStatus(_, uid, _, said)) => {
                     let said = said.clone().map(|said| (uid.clone(), said));
                     Done::Status(object, written, said)
                 }
-                (Err(kube::Error::Api(status)), Write::CreateSecret(key, _)) if status.code == 409 => {
-                    match tokio::time::timeout(TIMEOUT, find_secret(&client, key)).await {
-                        Ok(Ok(found)) => Done::Found(object, found.map(|found| found.type_)),
-                        Ok(Err(error)) => Done::Write(object, Err(Failure::of(&error))),
-                        Err(_) => Done::Write(object, Err(no_answer())),
+                (Err(Failure::Conflict(_)), Write::CreateSecret(key, _)) => {
+                    match answer(TIMEOUT, find_secret(&client, key)).await {
+                        Ok(found) => Done::Found(object, found.map(|found| found.type_)),
+                        Err(failure) => Done::Write(object, Err(failure)),
                     }
                 }
                 (
-                    Err(kube::Error::Api(status)),
+                    Err(Failure::Forbidden(message)),
                     Write::CreateSecret(..) | Write::ApplySecret(..) | Write::Trim(..) | Write::DeleteSecret(..),
-                ) if status.code == 403 => Done::Denied(object, status.message.clone()),
-                (Err(kube::Error::Api(status)), Write::CreateSecret(..) | Write::ApplySecret(..) | Write::Trim(..))
-                    if matches!(status.code, 400 | 413 | 422) =>
-                {
-                    Done::Refused(object, status.message.clone())
-                }
-                (written, _) => Done::Write(object, written.map_err(|error| Failure::of(&error))),
+                ) => Done::Denied(object, message),
+                (
+                    Err(Failure::Invalid(message)),
+                    Write::CreateSecret(..) | Write::ApplySecret(..) | Write::Trim(..),
+                ) => Done::Refused(object, message),
+                (written, _) => Done::Write(object, written),
             }
         }));
     }
@@ -277,10 +272,7 @@ impl Reconciler {
         let client = self.client.clone();
         self.tasks.push(Box::pin(async move {
             // One request after the other, and each may be slow.
-            match tokio::time::timeout(TIMEOUT * 10, garbage.collect(&client)).await {
-                Ok(outcome) => Done::Garbage(outcome.map(|(_, kept)| kept).map_err(|error| Failure::of(&error))),
-                Err(_) => Done::Garbage(Err(no_answer())),
-            }
+            Done::Garbage(answer(TIMEOUT * 10, garbage.collect(&client)).await)
         }));
     }
 
@@ -328,10 +320,6 @@ impl Reconciler {
         count!(OidcResource, resources);
         self.metrics.keys(inputs.materials.values().flat_map(|material| material.signing.keys()));
     }
-}
-
-fn no_answer() -> Failure {
-    Failure::Unknown("the API server does not answer".to_owned())
 }
 
 impl super::Record {
@@ -404,12 +392,6 @@ pub(super) async fn account(client: &Client) -> Option<String> {
     let review = tokio::time::timeout(Duration::from_secs(2), reviews.create(&params, &question)).await.ok()?.ok()?;
     let username = review.status?.user_info?.username?;
     username.strip_prefix("system:serviceaccount:").map(str::to_owned)
-}
-
-/// A number between 0 and 1 that differs from name to name.
-pub(super) fn spread(name: &str) -> f64 {
-    let [first, ..] = crypto::hash::sha256(name.as_bytes());
-    f64::from(first) / 255.0
 }
 
 #[cfg(test)]

@@ -135,10 +135,7 @@ impl World {
 
     /// The provider that an application names.
     pub(crate) fn provider_of(&self, object: &OidcApplication) -> ObjectKey {
-        let reference = object.spec.provider_ref.as_ref();
-        let namespace = reference.and_then(|reference| reference.namespace.as_ref()).map(ToString::to_string);
-        let name = reference.map_or_else(|| "default".to_owned(), |reference| reference.name.to_string());
-        ObjectKey::new(namespace.unwrap_or_else(|| self.inputs.provider_namespace.clone()), name)
+        compile::provider_key(object.spec.provider_ref.as_ref(), &self.inputs.provider_namespace)
     }
 
     fn claims(&mut self, now: i64) {

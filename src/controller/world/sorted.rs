@@ -1,11 +1,11 @@
 //! Where each thing that a watch delivers belongs, and whom a change of it concerns.
 
-use api::{Kind, ObjectKey};
+use api::{Kind, ObjectKey, OidcApplication};
 use compile::record::Subject;
 use compile::{ObjectRef, SecretInput};
 use oidc::ids::Uid;
 
-use super::{RecordId, Touched, World, input};
+use super::{RecordId, Touched, World};
 use crate::observed::{ObservedRecord, ObservedSecret};
 use crate::source::{Item, Scope, SecretType, Source, What};
 
@@ -38,14 +38,14 @@ impl World {
         }
         match item {
             Item::Provider(object) => {
+                let provider = key.clone();
                 let mut touched = put!(OidcProvider, providers, object);
-                touched.materials = [].into();
-                touched.materials.extend(touched.objects.iter().map(|object| object.key.clone()));
+                touched.materials.insert(provider);
                 touched.servers = true;
                 touched
             }
             Item::Application(object) => {
-                let new = !self.has_applications(&key.namespace);
+                let new = self.applications_in(&key.namespace).next().is_none();
                 let mut touched = put!(OidcApplication, applications, object);
                 touched.namespaces = new;
                 touched
@@ -91,7 +91,7 @@ impl World {
                     }
                     Kind::OidcApplication => {
                         self.inputs.applications.remove(key);
-                        touched.namespaces = !self.has_applications(&key.namespace);
+                        touched.namespaces = self.applications_in(&key.namespace).next().is_none();
                     }
                     Kind::OidcResource => drop(self.inputs.resources.remove(key)),
                     Kind::OidcUser => drop(self.inputs.users.remove(key)),
@@ -124,9 +124,13 @@ impl World {
         }
     }
 
-    fn has_applications(&self, namespace: &str) -> bool {
-        let next = self.inputs.applications.range(ObjectKey::new(namespace, "")..).next();
-        next.is_some_and(|(key, _)| key.namespace == namespace)
+    /// The applications of a namespace.
+    pub(crate) fn applications_in<'w>(
+        &'w self,
+        namespace: &'w str,
+    ) -> impl Iterator<Item = (&'w ObjectKey, &'w OidcApplication)> {
+        let from_here = self.inputs.applications.range(ObjectKey::new(namespace, "")..);
+        from_here.take_while(move |(key, _)| key.namespace == namespace)
     }
 
     fn put_record(&mut self, id: RecordId, record: ObservedRecord) -> Touched {
@@ -193,7 +197,7 @@ impl World {
                 touched
             }
             SecretType::ClientSecretInput => {
-                self.inputs.secrets.insert(key, input(&secret));
+                self.inputs.secrets.insert(key, SecretInput::ClientSecretInput(secret.data));
                 Touched { inputs: true, ..Touched::default() }
             }
             SecretType::UserPassword => {
@@ -262,8 +266,7 @@ impl World {
     /// The applications of a namespace that may want a Secret of this name: those of which it is the default, or which
     /// name it.
     fn writers(&self, key: &ObjectKey) -> Vec<ObjectRef> {
-        let here = self.inputs.applications.range(ObjectKey::new(&key.namespace, "")..);
-        here.take_while(|(application, _)| application.namespace == key.namespace)
+        self.applications_in(&key.namespace)
             .filter(|(application, object)| {
                 let secret = object.spec.client_authentication.client_secret.as_ref();
                 match secret.and_then(|secret| secret.target.name.as_ref()) {
