@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +16,14 @@ use store::Store;
 use store::sqlite::{OpenError, Sqlite};
 use tokio_util::sync::CancellationToken;
 
-use super::logging;
+use super::logging::{Logging, LoggingError};
+use super::signals::signals;
 
 /// Why a command that talks to a cluster does not begin, or has ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClusterError {
     #[error(transparent)]
-    Logging(#[from] logging::LoggingError),
+    Logging(#[from] LoggingError),
     #[error("cannot start the runtime")]
     Runtime(#[source] std::io::Error),
     #[error(
@@ -54,6 +56,31 @@ impl ClusterError {
             Self::Ended => 1,
         }
     }
+}
+
+/// Starts a command: `work` is given what the API server is asked with, and is told to end by a signal.
+pub(super) fn run(
+    logging: &Logging,
+    work: impl AsyncFnOnce(kube::Config, CancellationToken) -> Result<(), ClusterError>,
+) -> ExitCode {
+    match begin(logging, work) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => super::fail(&error, error.status()),
+    }
+}
+
+fn begin(
+    logging: &Logging,
+    work: impl AsyncFnOnce(kube::Config, CancellationToken) -> Result<(), ClusterError>,
+) -> Result<(), ClusterError> {
+    logging.set_up()?;
+    let runtime = tokio::runtime::Runtime::new().map_err(ClusterError::Runtime)?;
+    runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        tokio::spawn(signals(shutdown.clone()).map_err(ClusterError::Runtime)?);
+        let config = kube::Config::infer().await.map_err(Box::new)?;
+        work(config, shutdown).await
+    })
 }
 
 /// Everywhere: in a Pod, others come in by the Pod's address.
@@ -196,9 +223,4 @@ impl Fed {
         served?;
         if expected && fed.is_ok() { Ok(()) } else { Err(ClusterError::Ended) }
     }
-}
-
-/// What the API server is asked with, and where this process lives there.
-pub(super) async fn config() -> Result<kube::Config, ClusterError> {
-    kube::Config::infer().await.map_err(|error| ClusterError::Config(Box::new(error)))
 }

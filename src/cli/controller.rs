@@ -10,9 +10,9 @@ use controller::{Metrics, Parts, Readiness, SecretsPower, Servers, Settings};
 use server::{Probes, serve_probes};
 use tokio_util::sync::CancellationToken;
 
-use super::cluster::{ClusterError, config, everywhere, hostname, now, unique};
-use super::signals::signals;
-use super::{fail, logging};
+use super::cluster::{self, ClusterError, everywhere, hostname, now, unique};
+use super::logging;
+use super::signals::then_cancel;
 
 /// What to reconcile.
 #[derive(Debug, clap::Args)]
@@ -85,36 +85,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
-    match begin(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, error.status()),
-    }
-}
-
-fn begin(args: Args) -> Result<(), ClusterError> {
     let Args { controller, server_endpoint, internal_listen, logging } = args;
-    logging.set_up()?;
-    let runtime = tokio::runtime::Runtime::new().map_err(ClusterError::Runtime)?;
-    runtime.block_on(async {
-        let shutdown = CancellationToken::new();
-        tokio::spawn(signals(shutdown.clone()).map_err(ClusterError::Runtime)?);
-        let config = config().await?;
+    cluster::run(&logging, async |config, shutdown| {
         let servers = match server_endpoint.as_slice() {
             [] => Servers::EndpointSlices,
             some => Servers::Endpoints(some.to_vec()),
         };
         let controller = controller.ready(config, servers)?;
         let probes = serve_probes(internal_listen, controller.probes(), shutdown.clone());
-        let reconciling = async {
-            let ended = controller.run(shutdown.clone()).await;
-            shutdown.cancel();
-            ended
-        };
-        let probing = async {
-            let ended = probes.await;
-            shutdown.cancel();
-            ended
-        };
+        let reconciling = then_cancel(&shutdown, controller.run(shutdown.clone()));
+        let probing = then_cancel(&shutdown, probes);
         let (reconciled, probed) = tokio::join!(reconciling, probing);
         probed?;
         reconciled

@@ -4,12 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use controller::Servers;
-use tokio_util::sync::CancellationToken;
 
-use super::cluster::{ClusterError, ServerArgs, config};
+use super::cluster::{self, ServerArgs};
 use super::controller::ControllerArgs;
-use super::signals::signals;
-use super::{fail, logging};
+use super::logging;
+use super::signals::then_cancel;
 
 /// What to reconcile, and what to serve.
 #[derive(Debug, clap::Args)]
@@ -25,20 +24,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
-    match begin(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, error.status()),
-    }
-}
-
-fn begin(args: Args) -> Result<(), ClusterError> {
     let Args { controller, server: serving, logging } = args;
-    logging.set_up()?;
-    let runtime = tokio::runtime::Runtime::new().map_err(ClusterError::Runtime)?;
-    runtime.block_on(async {
-        let shutdown = CancellationToken::new();
-        tokio::spawn(signals(shutdown.clone()).map_err(ClusterError::Runtime)?);
-        let config = config().await?;
+    cluster::run(&logging, async |config, shutdown| {
         let namespace = controller.home();
         // The server's client needs no fence: it writes nothing.
         let client = kube::Client::try_from(config.clone()).map_err(Box::new)?;
@@ -50,11 +37,7 @@ fn begin(args: Args) -> Result<(), ClusterError> {
         let controller = controller.ready(config, servers)?;
         let metrics = server::ExtraMetrics(controller.probes().metrics);
         let fed = serving.bind(&namespace, Some(metrics), loaded).await?;
-        let reconciling = async {
-            let ended = controller.run(shutdown.clone()).await;
-            shutdown.cancel();
-            ended
-        };
+        let reconciling = then_cancel(&shutdown, controller.run(shutdown.clone()));
         let (reconciled, served) = tokio::join!(reconciling, fed.serve(client, shutdown.clone()));
         reconciled?;
         served

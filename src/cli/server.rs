@@ -2,11 +2,8 @@
 
 use std::process::ExitCode;
 
-use tokio_util::sync::CancellationToken;
-
-use super::cluster::{ClusterError, ServerArgs, config};
-use super::signals::signals;
-use super::{fail, logging};
+use super::cluster::{self, ServerArgs};
+use super::logging;
 
 /// What to serve, and where.
 #[derive(Debug, clap::Args)]
@@ -23,22 +20,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
-    match begin(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, error.status()),
-    }
-}
-
-fn begin(args: Args) -> Result<(), ClusterError> {
-    let Args { server: args, namespace, logging } = args;
-    logging.set_up()?;
-    let runtime = tokio::runtime::Runtime::new().map_err(ClusterError::Runtime)?;
-    runtime.block_on(async {
-        let shutdown = CancellationToken::new();
-        tokio::spawn(signals(shutdown.clone()).map_err(ClusterError::Runtime)?);
-        let config = config().await?;
+    let Args { server: serving, namespace, logging } = args;
+    cluster::run(&logging, async |config, shutdown| {
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
         let client = kube::Client::try_from(config).map_err(Box::new)?;
-        args.bind(&namespace, None, server::LoadedHandle::new()).await?.serve(client, shutdown).await
+        serving.bind(&namespace, None, server::LoadedHandle::new()).await?.serve(client, shutdown).await
     })
 }

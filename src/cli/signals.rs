@@ -21,3 +21,10 @@ pub(super) fn signals(shutdown: CancellationToken) -> std::io::Result<impl Futur
         std::process::exit(1);
     })
 }
+
+/// Does `part` of what a process does; the rest is told to end when it has ended.
+pub(super) async fn then_cancel<T>(shutdown: &CancellationToken, part: impl Future<Output = T>) -> T {
+    let ended = part.await;
+    shutdown.cancel();
+    ended
+}

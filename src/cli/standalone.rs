@@ -13,7 +13,7 @@ use store::Store;
 use store::sqlite::{OpenError, Sqlite};
 use tokio_util::sync::CancellationToken;
 
-use super::signals::signals;
+use super::signals::{signals, then_cancel};
 use super::{EXIT_USAGE, fail, logging};
 
 /// What to serve, and where.
@@ -113,18 +113,11 @@ async fn join(standalone: Standalone, store: Arc<dyn Store>, options: server::Op
             catalogs.publish(catalog);
         }
     };
-    let serving = async {
-        let served = server.serve(catalogs, store, shutdown.clone()).await;
-        let expected = shutdown.is_cancelled();
-        shutdown.cancel();
-        served?;
-        if expected { Ok(()) } else { Err(StandaloneError::Ended) }
-    };
-    let running = async {
-        let ran = standalone.run(publish, shutdown.clone().cancelled_owned()).await;
-        shutdown.cancel();
-        ran
-    };
+    let serving = then_cancel(&shutdown, async {
+        server.serve(catalogs, store, shutdown.clone()).await?;
+        if shutdown.is_cancelled() { Ok(()) } else { Err(StandaloneError::Ended) }
+    });
+    let running = then_cancel(&shutdown, standalone.run(publish, shutdown.clone().cancelled_owned()));
     let (served, ran) = tokio::join!(serving, running);
     ran?;
     served
