@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use api::{Kind, ObjectKey};
+use api::{Kind, ObjectKey, RecordKind};
 use controller::feed::{self, Outlets};
 use controller::lease::Leadership;
 use controller::{Metrics, Parts, Readiness, SecretsPower, Servers, Settings};
@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::cut::{Cut, CutLayer, Moment};
 use crate::objects::manifest;
-use crate::{Cluster, NamespaceKind, Role};
+use crate::{Cluster, NamespaceKind, Role, objects, role};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -172,21 +172,15 @@ impl Inside {
 
     /// Lets the controller write Secrets of the tenant.
     pub async fn bind(&self) -> Result<()> {
-        let api: Api<k8s_openapi::api::rbac::v1::RoleBinding> = Api::namespaced(self.admin.clone(), &self.tenant);
-        let binding = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "portcullis-secrets"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "portcullis-tenant-secrets"},
-            "subjects": [{"kind": "ServiceAccount", "name": "portcullis-controller", "namespace": "portcullis-system"}],
-        });
-        let params = PatchParams::apply("test").force();
-        api.patch("portcullis-secrets", &params, &Patch::Apply(binding)).await.context("bind the controller")?;
-        Ok(())
+        role::permit_secrets(&self.admin, &self.tenant).await
     }
 
     /// Takes that away again.
     pub async fn unbind(&self) -> Result<()> {
         let api: Api<k8s_openapi::api::rbac::v1::RoleBinding> = Api::namespaced(self.admin.clone(), &self.tenant);
-        api.delete("portcullis-secrets", &kube::api::DeleteParams::default()).await.context("unbind the controller")?;
+        api.delete(role::SECRETS_BINDING, &kube::api::DeleteParams::default())
+            .await
+            .context("unbind the controller")?;
         Ok(())
     }
 
@@ -300,7 +294,12 @@ impl Inside {
             Kind::OidcApplication | Kind::OidcResource => &self.tenant,
             Kind::OidcProvider | Kind::OidcUser | Kind::OidcGroup => &self.provider,
         };
-        crate::objects::api(&self.admin, kind.as_str(), kind.plural(), namespace)
+        objects::api(&self.admin, kind.as_str(), kind.plural(), namespace)
+    }
+
+    /// The provider's records of a kind.
+    pub fn records(&self, kind: RecordKind) -> Api<DynamicObject> {
+        objects::records(&self.admin, kind, &self.provider)
     }
 
     /// The Secrets of the tenant.
@@ -361,6 +360,12 @@ impl Inside {
         self.condition(kind, name, "Ready", "True", "Ready").await.map(drop)
     }
 
+    /// Applies a small application of this provider, and waits until it is ready.
+    pub async fn application(&self, name: &str) -> Result<()> {
+        self.apply(Kind::OidcApplication, name, self.application_spec()).await?;
+        self.ready(Kind::OidcApplication, name).await
+    }
+
     /// Waits for a Secret of the tenant, and returns it.
     pub async fn secret(&self, name: &str) -> Result<Secret> {
         let api = self.tenant_secrets();
@@ -370,7 +375,7 @@ impl Inside {
         .await
     }
 
-    /// `kubectl apply -f` of what needs no change, by the administrator.
+    /// Runs `kubectl <words>` as the administrator, which must succeed.
     pub fn kubectl(&self, words: &[&str]) -> Result<()> {
         let mut kubectl = std::process::Command::new(&self.kubectl);
         kubectl.arg("--kubeconfig").arg(&self.kubeconfigs.admin).args(words).stdout(Stdio::null());

@@ -1,6 +1,7 @@
 //! Manifests as JSON, without Rust types: what a test sends is what it wrote.
 
 use anyhow::{Context, Result};
+use api::RecordKind;
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind, Request, Status};
 use kube::{Api, Client, Error};
@@ -10,6 +11,11 @@ use serde_json::{Value, json};
 pub fn api(client: &Client, kind: &str, plural: &str, namespace: &str) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("portcullis.dev", "v1alpha1", kind);
     Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk_with_plural(&kind, plural))
+}
+
+/// The records of a kind in a namespace.
+pub fn records(client: &Client, kind: RecordKind, namespace: &str) -> Api<DynamicObject> {
+    api(client, kind.as_str(), kind.plural(), namespace)
 }
 
 /// A manifest of a kind of ours.

@@ -17,8 +17,7 @@ use api::Kind;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{DynamicObject, PostParams};
+use kube::api::DynamicObject;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use url::Url;
@@ -27,7 +26,7 @@ use xtask::{binaries, ports};
 
 pub use self::process::Program;
 use crate::objects::{self, manifest};
-use crate::{Cluster, NamespaceKind, Role};
+use crate::{Cluster, NamespaceKind, Role, role};
 
 /// How long anything may take that is to happen soon.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,26 +82,11 @@ impl<'c> Scene<'c> {
         let admin = cluster.client(&Role::ClusterAdmin).await?;
         let (issuer, binary, logs) = (ports::free()?, binary.to_path_buf(), Mutex::default());
         let scene = Self { cluster, admin, provider, tenant, issuer, binary, logs };
-        scene.let_it_write_secrets(&scene.tenant).await?;
+        role::permit_secrets(&scene.admin, &scene.tenant).await?;
         let policy = json!({"name": "all", "namespaces": {"type": "All"}, "loopbackRedirects": "AddressOnly"});
         let spec = json!({"issuer": format!("http://{issuer}/oidc"), "applicationPolicies": [policy]});
         scene.create(Kind::OidcProvider, "default", &spec).await?;
         Ok(scene)
-    }
-
-    async fn let_it_write_secrets(&self, namespace: &str) -> Result<()> {
-        let binding: RoleBinding = serde_json::from_value(json!({
-            "metadata": {"name": "portcullis-secrets"},
-            "roleRef": {
-                "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "portcullis-tenant-secrets",
-            },
-            "subjects": [
-                {"kind": "ServiceAccount", "name": "portcullis-controller", "namespace": "portcullis-system"},
-            ],
-        }))?;
-        let bindings: Api<RoleBinding> = Api::namespaced(self.admin.clone(), namespace);
-        bindings.create(&PostParams::default(), &binding).await.context("bind the controller")?;
-        Ok(())
     }
 
     /// The objects of a kind of ours: applications in the tenant's namespace, all others in the provider's.

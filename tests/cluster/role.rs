@@ -18,6 +18,9 @@ use xtask::control_plane::ControlPlane;
 /// Where the controller has its ServiceAccount.
 const SYSTEM: &str = "portcullis-system";
 
+/// What lets the controller write Secrets of a namespace.
+pub(crate) const SECRETS_BINDING: &str = "portcullis-secrets";
+
 /// How long roles may take to be aggregated and bound.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -87,19 +90,12 @@ pub(crate) async fn kubeconfig(plane: &ControlPlane, role: &Role<'_>) -> Result<
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let Some(Made { account: (home, name), bound, may }) = role.made() else { return Ok(plane.kubeconfig()) };
     let admin = client(&plane.kubeconfig()).await?;
-    let ours = PatchParams::apply("roles-of-tests").force();
 
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}});
     let accounts: Api<ServiceAccount> = Api::namespaced(admin.clone(), home);
-    accounts.patch(name, &ours, &Patch::Apply(account)).await.context("make a ServiceAccount")?;
+    accounts.patch(name, &ours(), &Patch::Apply(account)).await.context("make a ServiceAccount")?;
     if let Some((bound_role, namespace)) = bound {
-        let binding = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": bound_role},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": home}],
-        });
-        let bindings: Api<RoleBinding> = Api::namespaced(admin, namespace);
-        bindings.patch(name, &ours, &Patch::Apply(binding)).await.context("bind a role")?;
+        bind(&admin, namespace, name, bound_role, (home, name)).await?;
     }
 
     let request: TokenRequest = serde_json::from_value(json!({"spec": {"expirationSeconds": 3600}}))?;
@@ -113,6 +109,28 @@ pub(crate) async fn kubeconfig(plane: &ControlPlane, role: &Role<'_>) -> Result<
     plane.write_kubeconfig(&path, &token, namespace)?;
     wait_until_it_may(&client(&path).await?, may, namespace).await?;
     Ok(path)
+}
+
+/// Lets the controller write Secrets of a namespace, as the team that owns it would.
+pub(crate) async fn permit_secrets(admin: &Client, namespace: &str) -> Result<()> {
+    let controller = (SYSTEM, "portcullis-controller");
+    bind(admin, namespace, SECRETS_BINDING, "portcullis-tenant-secrets", controller).await
+}
+
+/// Grants a ClusterRole in a namespace to a ServiceAccount, given by namespace and name.
+async fn bind(admin: &Client, namespace: &str, name: &str, role: &str, (home, account): (&str, &str)) -> Result<()> {
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
+    });
+    let bindings: Api<RoleBinding> = Api::namespaced(admin.clone(), namespace);
+    bindings.patch(name, &ours(), &Patch::Apply(binding)).await.with_context(|| format!("bind {role}"))?;
+    Ok(())
+}
+
+fn ours() -> PatchParams {
+    PatchParams::apply("roles-of-tests").force()
 }
 
 async fn wait_until_it_may(client: &Client, (verb, resource): (&str, &str), namespace: &str) -> Result<()> {

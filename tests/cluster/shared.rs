@@ -1,8 +1,7 @@
 //! The control plane that the tests of one binary share.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,7 +11,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use serde_json::json;
 use xtask::control_plane::ControlPlane;
-use xtask::{cluster as installation, paths, steps};
+use xtask::{cluster as installation, paths};
 
 use crate::role::{self, Role};
 
@@ -50,18 +49,10 @@ impl Cluster {
         alone.lock().context("wait for another run of these tests")?;
         let plane = ControlPlane::start(&folder.join(name))?;
         installation::install(&plane)?;
-        let cluster = Self { plane, _alone: alone };
         for roles in ["controller.yaml", "roles.yaml"] {
-            cluster.apply(&paths::root().join("charts/rbac").join(roles))?;
+            plane.apply(&paths::root().join("charts/rbac").join(roles))?;
         }
-        Ok(cluster)
-    }
-
-    fn apply(&self, manifests: &Path) -> Result<()> {
-        let mut kubectl = Command::new(self.plane.kubectl());
-        kubectl.arg("--kubeconfig").arg(self.plane.kubeconfig()).arg("apply").arg("-f").arg(manifests);
-        kubectl.stdout(Stdio::null());
-        steps::succeed(kubectl)
+        Ok(Self { plane, _alone: alone })
     }
 
     /// The processes.
@@ -91,7 +82,7 @@ impl Cluster {
                 let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
                 let here = self.plane.logs().join(format!("{name}.yaml"));
                 std::fs::write(&here, text.replace("identity", &name)).context("write the roles of a namespace")?;
-                self.apply(&here)?;
+                self.plane.apply(&here)?;
             }
         }
         Ok(name)

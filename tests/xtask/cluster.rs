@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::control_plane::ControlPlane;
 use crate::kubernetes::Programs;
-use crate::{lock, paths, steps};
+use crate::{lock, paths};
 
 /// How long a control plane may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -152,20 +152,8 @@ impl Place {
 /// Installs the kinds and the admission policies, and waits until they are served.
 pub fn install(plane: &ControlPlane) -> Result<()> {
     let crds = paths::root().join("crds");
-    let kubectl = |words: &[&str]| {
-        let mut kubectl = plane.administer();
-        kubectl.args(words).stdout(Stdio::null());
-        steps::succeed(kubectl)
-    };
-    let folder = |path: PathBuf| path.display().to_string();
-    kubectl(&["apply", "-f", &folder(crds.clone())])?;
-    kubectl(&[
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "--recursive=false",
-        "-f",
-        &folder(crds.clone()),
-    ])?;
-    kubectl(&["apply", "-f", &folder(crds.join("admission"))])
+    plane.apply(&crds)?;
+    let folder = crds.display().to_string();
+    plane.run_kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "--recursive=false", "-f", &folder])?;
+    plane.apply(&crds.join("admission"))
 }

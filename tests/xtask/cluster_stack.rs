@@ -21,7 +21,7 @@ use crate::quickstart::Addresses;
 use crate::running::{self, Running};
 use crate::stack::{app, private_folder};
 use crate::watchdog::Watchdog;
-use crate::{cluster, lock, paths, steps};
+use crate::{cluster, lock, paths};
 
 /// How long the application may take to become Ready, and the programs to answer after that.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -72,9 +72,7 @@ pub struct ClusterStack {
 impl ClusterStack {
     /// Starts everything and waits until somebody can log in.
     pub fn start(binaries: &Binaries, plan: &Plan) -> Result<Self> {
-        let mut stack = Self::spawn(binaries, plan)?;
-        running::wait(&mut stack)?;
-        Ok(stack)
+        running::wait(Self::spawn(binaries, plan)?)
     }
 
     /// Starts the control plane, installs, starts the programs and applies the manifests; does not
@@ -101,7 +99,7 @@ impl ClusterStack {
         watchdog.guard([controller.id(), server.id()].into_iter())?;
 
         let applied = Instant::now();
-        run(&plane, &["apply", "-f", &plan.manifests.display().to_string()])?;
+        plane.apply(&plan.manifests)?;
         let kubectl_took = applied.elapsed();
         let waiting = Process::start("kubectl wait", wait(&plane), log("wait.log"))?;
         watchdog.guard([controller.id(), server.id(), waiting.id()].into_iter())?;
@@ -235,21 +233,18 @@ impl Plan {
 fn install(plane: &ControlPlane) -> Result<()> {
     cluster::install(plane)?;
     for roles in ROLES {
-        run(plane, &["apply", "-f", &paths::root().join("charts/rbac").join(roles).display().to_string()])?;
+        plane.apply(&paths::root().join("charts/rbac").join(roles))?;
     }
-    run(plane, &["create", "namespace", TENANT])?;
-    run(
-        plane,
-        &[
-            "create",
-            "rolebinding",
-            "portcullis-secrets",
-            "--namespace",
-            TENANT,
-            "--clusterrole=portcullis-tenant-secrets",
-            "--serviceaccount=portcullis-system:portcullis-controller",
-        ],
-    )
+    plane.run_kubectl(&["create", "namespace", TENANT])?;
+    plane.run_kubectl(&[
+        "create",
+        "rolebinding",
+        "portcullis-secrets",
+        "--namespace",
+        TENANT,
+        "--clusterrole=portcullis-tenant-secrets",
+        "--serviceaccount=portcullis-system:portcullis-controller",
+    ])
 }
 
 /// A kubeconfig of a ServiceAccount, in its own namespace.
@@ -266,12 +261,6 @@ fn wait(plane: &ControlPlane) -> Command {
     kubectl.args(["wait", "--for=condition=Ready", "oapp/notes", "--namespace", TENANT]);
     kubectl.arg(format!("--timeout={}s", PATIENCE.as_secs()));
     kubectl
-}
-
-fn run(plane: &ControlPlane, words: &[&str]) -> Result<()> {
-    let mut kubectl = plane.administer();
-    kubectl.args(words).stdout(Stdio::null());
-    steps::succeed(kubectl)
 }
 
 fn output(plane: &ControlPlane, words: &[&str]) -> Result<String> {

@@ -13,7 +13,7 @@ use url::Url;
 use crate::kubernetes::Programs;
 use crate::process::{Log, Process};
 use crate::watchdog::Watchdog;
-use crate::{http, ports};
+use crate::{http, ports, steps};
 
 /// How long a part may take until it is ready.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -123,6 +123,18 @@ impl ControlPlane {
         let mut kubectl = Command::new(self.kubectl());
         kubectl.arg("--kubeconfig").arg(self.kubeconfig()).arg("--cache-dir").arg(self.settings.data.join("kubectl"));
         kubectl
+    }
+
+    /// Runs `kubectl <words>` as the administrator, which must succeed. Only its errors are shown.
+    pub fn run_kubectl(&self, words: &[&str]) -> Result<()> {
+        let mut kubectl = self.administer();
+        kubectl.args(words).stdout(Stdio::null());
+        steps::succeed(kubectl)
+    }
+
+    /// Applies a manifest, or a folder of manifests, as the administrator.
+    pub fn apply(&self, manifests: &Path) -> Result<()> {
+        self.run_kubectl(&["apply", "-f", &manifests.display().to_string()])
     }
 
     /// The `kubectl` of this control plane's version.

@@ -26,11 +26,11 @@ pub trait Running: Debug {
 }
 
 /// Waits until somebody can log in.
-pub fn wait(running: &mut impl Running) -> Result<()> {
-    while !running.ready()? {
+pub fn wait<S: Running>(mut stack: S) -> Result<S> {
+    while !stack.ready()? {
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(())
+    Ok(stack)
 }
 
 /// Fails with the log of a program that has ended.

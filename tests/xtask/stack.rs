@@ -41,9 +41,7 @@ pub struct Stack {
 impl Stack {
     /// Starts both and waits until they are ready.
     pub fn start(binaries: &Binaries, plan: &Plan) -> Result<Self> {
-        let mut stack = Self::spawn(binaries, plan)?;
-        running::wait(&mut stack)?;
-        Ok(stack)
+        running::wait(Self::spawn(binaries, plan)?)
     }
 
     /// Starts both and returns at once.

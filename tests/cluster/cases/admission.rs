@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use api::{Kind, RecordKind};
-use cluster::objects::{self, create, manifest, merge};
+use cluster::objects::{self, create, manifest, merge, records};
 use cluster::{Cluster, NamespaceKind, Role, cluster};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
-use kube::{Api, Client, Error};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, Error};
 use serde_json::{Value, json};
 
 const UID: &str = "0b2c1a52-63f6-4b2e-9c8e-8d2f5c6f1a11";
@@ -27,10 +27,6 @@ fn name(kind: RecordKind) -> String {
         RecordKind::OidcClientRecord => UID.to_owned(),
         RecordKind::OidcUserRecord => format!("{UID}.{UID}"),
     }
-}
-
-fn records(client: &Client, kind: RecordKind, namespace: &str) -> Api<DynamicObject> {
-    objects::api(client, kind.as_str(), kind.plural(), namespace)
 }
 
 /// A policy comes into force a moment after it was written.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use api::Kind;
+use api::{Kind, RecordKind};
 use cluster::inside::{Cut, Moment};
 use cluster::{Inside, cluster, text};
 use kube::api::ListParams;
@@ -23,6 +23,12 @@ async fn published(inside: &Inside) -> Result<Option<String>> {
         "a secret is published that no server accepts: {notes:?}, {served:?}"
     );
     Ok(Some(value))
+}
+
+/// The version of the only record of a kind, which every write changes.
+async fn version(inside: &Inside, kind: RecordKind) -> Result<Option<String>> {
+    let record = inside.records(kind).list(&ListParams::default()).await?.items.pop().context("a record")?;
+    Ok(record.metadata.resource_version)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +69,7 @@ async fn f12_crashes(moment: Moment) -> Result<()> {
         assert!(before.is_none_or(|before| before == after), "after {writes} writes another secret was published");
         let secret = inside.secret("notes-oidc").await?;
         assert_eq!(secret.metadata.annotations.unwrap_or_default()["portcullis.dev/epoch"], "1");
-        let records = cluster::objects::api(inside.admin(), "OidcClientRecord", "oidcclientrecords", &inside.provider);
+        let records = inside.records(RecordKind::OidcClientRecord);
         assert_eq!(records.list(&ListParams::default()).await?.items.len(), 1);
         if !died {
             break;
@@ -97,18 +103,13 @@ async fn a_restart_hashes_no_password_again() -> Result<()> {
         json!({"authentication": {"passwordSecretRef": {"name": "alice-password"}}, "profile": {"name": "Alice"}});
     inside.apply(Kind::OidcUser, "alice", spec).await?;
     inside.ready(Kind::OidcUser, "alice").await?;
-    let api = cluster::objects::api(inside.admin(), "OidcUserRecord", "oidcuserrecords", &inside.provider);
-    let version = async || {
-        let record = api.list(&ListParams::default()).await?.items.pop().context("a record")?;
-        Ok::<_, anyhow::Error>(record.metadata.resource_version)
-    };
-    let before = version().await?;
+    let before = version(&inside, RecordKind::OidcUserRecord).await?;
     inside.kill_controller();
     inside.start_controller(None).await?;
     inside.apply(Kind::OidcUser, "bob", json!({})).await?;
     inside.ready(Kind::OidcUser, "bob").await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let user = api.list(&ListParams::default()).await?;
+    let user = inside.records(RecordKind::OidcUserRecord).list(&ListParams::default()).await?;
     let alice = user.items.iter().find(|record| record.data["spec"]["source"]["name"] == "alice").context("alice")?;
     assert_eq!(alice.metadata.resource_version, before, "the record was not written again");
     Ok(())
@@ -118,21 +119,15 @@ async fn a_restart_hashes_no_password_again() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn f12_a_restart_interrupts_nobody() -> Result<()> {
     let mut inside = Inside::start(cluster()?, "restart").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
-    let records = cluster::objects::api(inside.admin(), "OidcClientRecord", "oidcclientrecords", &inside.provider);
-    let version = async || {
-        let record = records.list(&ListParams::default()).await?.items.pop().context("a record")?;
-        Ok::<_, anyhow::Error>(record.metadata.resource_version)
-    };
-    let before = version().await?;
+    inside.application("notes").await?;
+    let before = version(&inside, RecordKind::OidcClientRecord).await?;
     for number in 0..3 {
         inside.kill_controller();
         inside.start_controller(None).await?;
         let name = format!("later-{number}");
         inside.apply(Kind::OidcUser, &name, json!({})).await?;
         inside.ready(Kind::OidcUser, &name).await?;
-        assert_eq!(version().await?, before, "the record was written at a start");
+        assert_eq!(version(&inside, RecordKind::OidcClientRecord).await?, before, "the record was written at a start");
         published(&inside).await?.context("a Secret")?;
     }
     Ok(())

@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 
 async fn started(name: &str) -> Result<(Inside, Secret)> {
     let inside = Inside::start(cluster()?, name).await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let secret = inside.secret("notes-oidc").await?;
     Ok((inside, secret))
 }
@@ -286,6 +285,5 @@ async fn f54_a_secret_that_the_api_server_does_not_take_is_told() -> Result<()> 
     let message =
         inside.condition(Kind::OidcApplication, "notes", "CredentialsReady", "False", "SecretConflict").await?;
     assert!(message.contains("the API server does not take the Secret"), "{message}");
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await
+    inside.application("notes").await
 }

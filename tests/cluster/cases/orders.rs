@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use api::Kind;
+use api::{Kind, RecordKind};
 use cluster::{Cluster, Inside, cluster};
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 use kube::api::PostParams;
 use serde_json::{Value, json};
 
@@ -151,8 +150,7 @@ async fn f29_a_kind_that_is_removed_and_comes_back_is_no_deletion() -> Result<()
     inside.start_controller(None).await?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     install_definition(&inside, "oidcapplications")?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let id = format!("{}.notes", inside.tenant);
 
     // Removed: the API server deletes every application with it, one by one.
@@ -162,8 +160,7 @@ async fn f29_a_kind_that_is_removed_and_comes_back_is_no_deletion() -> Result<()
         assert!(inside.serving().clients().contains(&id), "it is served although nobody deleted it");
     }
     install_definition(&inside, "oidcapplications")?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
 
     // The records' own kind: the servers go on, and the controller writes them again.
     remove_definition(&inside, "oidcclientrecords")?;
@@ -172,8 +169,7 @@ async fn f29_a_kind_that_is_removed_and_comes_back_is_no_deletion() -> Result<()
         assert!(inside.serving().clients().contains(&id), "it is served although its record is gone");
     }
     install_definition(&inside, "oidcclientrecords")?;
-    let api: Api<kube::api::DynamicObject> =
-        cluster::objects::api(inside.admin(), "OidcClientRecord", "oidcclientrecords", &inside.provider);
+    let api = inside.records(RecordKind::OidcClientRecord);
     let written = async || {
         let count = api.list(&kube::api::ListParams::default()).await?.items.len();
         assert!(inside.serving().clients().contains(&id), "there is no gap");

@@ -1,7 +1,7 @@
 //! What is applied is served, what is changed is changed everywhere, what is gone is gone.
 
 use anyhow::{Context, Result};
-use api::Kind;
+use api::{Kind, RecordKind};
 use cluster::{Inside, NamespaceKind, cluster, text};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
@@ -10,8 +10,7 @@ use serde_json::json;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_is_served_with_the_secret_that_it_was_given() -> Result<()> {
     let inside = Inside::start(cluster()?, "served").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     inside.ready(Kind::OidcProvider, "default").await?;
     let secret = inside.secret("notes-oidc").await?;
     let (id, value) = (text(&secret, "OIDC_CLIENT_ID"), text(&secret, "OIDC_CLIENT_SECRET"));
@@ -28,8 +27,7 @@ async fn an_application_is_served_with_the_secret_that_it_was_given() -> Result<
 #[tokio::test(flavor = "multi_thread")]
 async fn f14_a_status_written_by_hand_is_put_right() -> Result<()> {
     let inside = Inside::start(cluster()?, "status").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let objects = inside.objects(Kind::OidcApplication);
     let forged = json!({"status": {"clientID": "team-b.portal", "policyName": "all"}});
     objects.patch_status("notes", &PatchParams::default(), &Patch::Merge(forged)).await?;
@@ -45,8 +43,7 @@ async fn f14_a_status_written_by_hand_is_put_right() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn f34_a_policy_that_is_withdrawn_ends_service_and_one_that_returns_restores_it() -> Result<()> {
     let inside = Inside::start(cluster()?, "policy").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let before = text(&inside.secret("notes-oidc").await?, "OIDC_CLIENT_SECRET");
     let mut spec = inside.provider_spec();
     spec["applicationPolicies"][0]["allowedRedirectHosts"] = json!(["elsewhere.example.org"]);
@@ -65,15 +62,13 @@ async fn f34_a_policy_that_is_withdrawn_ends_service_and_one_that_returns_restor
 #[tokio::test(flavor = "multi_thread")]
 async fn t_k15_an_application_that_is_created_again_inherits_nothing() -> Result<()> {
     let inside = Inside::start(cluster()?, "again").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let before = inside.secret("notes-oidc").await?;
     let id = text(&before, "OIDC_CLIENT_ID");
     inside.objects(Kind::OidcApplication).delete("notes", &DeleteParams::default()).await?;
     let gone = async || Ok(if inside.serving().clients().is_empty() { Ok(()) } else { Err("served".to_owned()) });
     inside.until("the deleted application is not served", gone).await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let after = inside.secret("notes-oidc").await?;
     assert_ne!(text(&after, "OIDC_CLIENT_SECRET"), text(&before, "OIDC_CLIENT_SECRET"));
     assert!(!inside.serving().accepts(&id, &text(&before, "OIDC_CLIENT_SECRET")));
@@ -103,15 +98,11 @@ async fn f40_another_object_of_the_same_name_is_another_one() -> Result<()> {
     assert_ne!(text(&inside.secret("notes-oidc").await?, "OIDC_CLIENT_SECRET"), before);
     assert_ne!(inside.objects(Kind::OidcUser).get("alice").await?.data["status"]["subject"], subject);
     let one = async || {
-        let records = records(&inside, "OidcClientRecord", "oidcclientrecords");
+        let records = inside.records(RecordKind::OidcClientRecord);
         let count = records.list(&kube::api::ListParams::default()).await?.items.len();
         Ok(if count == 1 { Ok(()) } else { Err(format!("{count} records")) })
     };
     inside.until("the record of the first one goes", one).await
-}
-
-fn records(inside: &Inside, kind: &str, plural: &str) -> Api<kube::api::DynamicObject> {
-    cluster::objects::api(inside.admin(), kind, plural, &inside.provider)
 }
 
 /// Nobody else may write records; where the admission policy is not installed, what somebody wrote is undone.
@@ -119,10 +110,9 @@ fn records(inside: &Inside, kind: &str, plural: &str) -> Api<kube::api::DynamicO
 async fn t_k08_a_record_that_was_altered_is_not_served_and_is_put_right() -> Result<()> {
     let cluster = cluster()?;
     let inside = Inside::start(cluster, "altered").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let controller = cluster.client(&cluster::Role::Controller).await?;
-    let records = cluster::objects::api(&controller, "OidcClientRecord", "oidcclientrecords", &inside.provider);
+    let records = cluster::objects::records(&controller, RecordKind::OidcClientRecord, &inside.provider);
     let record = records.list(&kube::api::ListParams::default()).await?.items.pop().context("a record")?;
     let name = record.metadata.name.context("a name")?;
     let payload = record.data["spec"]["payload"].as_str().unwrap().to_owned();
@@ -146,8 +136,7 @@ async fn t_k08_a_record_that_was_altered_is_not_served_and_is_put_right() -> Res
 #[tokio::test(flavor = "multi_thread")]
 async fn f42_without_its_provider_an_application_is_refused_and_another_provider_is_another_issuer() -> Result<()> {
     let inside = Inside::start(cluster()?, "orphan").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let keys = async || {
         let secrets = inside.provider_secrets();
         Ok::<_, anyhow::Error>(
@@ -189,7 +178,7 @@ async fn f38_a_namespace_ends_with_all_of_its_applications() -> Result<()> {
     inside.until("the namespace ends", ended).await?;
     inside.start_controller(None).await?;
     let swept = async || {
-        let records = records(&inside, "OidcClientRecord", "oidcclientrecords");
+        let records = inside.records(RecordKind::OidcClientRecord);
         let count = records.list(&kube::api::ListParams::default()).await?.items.len();
         Ok(if count == 0 && inside.serving().clients().is_empty() { Ok(()) } else { Err(format!("{count} records")) })
     };
@@ -204,8 +193,7 @@ async fn t_k01_a_provider_elsewhere_is_nobodys() -> Result<()> {
     let rogue = cluster::objects::api(inside.admin(), "OidcProvider", "oidcproviders", &other);
     let manifest = cluster::objects::manifest("OidcProvider", "default", &inside.provider_spec());
     cluster::objects::create(&rogue, &manifest).await?.unwrap();
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     inside.ready(Kind::OidcProvider, "default").await?;
     let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::namespaced(inside.admin().clone(), &other);
     assert!(secrets.get_opt("default-seed").await?.is_none(), "no key is made for it");
@@ -216,8 +204,7 @@ async fn t_k01_a_provider_elsewhere_is_nobodys() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn t_k08_the_record_of_a_provider_is_put_right_at_once() -> Result<()> {
     let inside = Inside::start(cluster()?, "slip").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let maps: Api<k8s_openapi::api::core::v1::ConfigMap> = Api::namespaced(inside.admin().clone(), &inside.provider);
     let before = maps.get("default-record").await?.data;
     let served = async || {

@@ -44,8 +44,7 @@ async fn f37_each_role_may_do_its_work_and_no_more() -> Result<()> {
         let client = cluster.client(&role).await?;
         let applications = crate::objects(&client, Kind::OidcApplication, &namespace);
         let users = crate::objects(&client, Kind::OidcUser, &namespace);
-        let kind = RecordKind::OidcClientRecord;
-        let recorded = cluster::objects::api(&client, kind.as_str(), kind.plural(), &namespace);
+        let recorded = cluster::objects::records(&client, RecordKind::OidcClientRecord, &namespace);
         assert_eq!(may_list(&applications).await?, lists, "{role:?} lists applications");
         assert_eq!(may_create(&applications, &application).await?, edits, "{role:?} creates applications");
         assert_eq!(may_create(&users, &user).await?, administers, "{role:?} creates users");

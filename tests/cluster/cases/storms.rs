@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use api::Kind;
+use api::{Kind, RecordKind};
 use cluster::{Cluster, Inside};
 use kube::api::ListParams;
 use xtask::control_plane::Part;
@@ -14,8 +14,7 @@ async fn f04_restarts_under_change_lose_nothing_and_interrupt_nobody() -> Result
     let mut own = Cluster::start("storms")?;
     let names: Vec<String> = (0..12).map(|number| format!("a{number}")).collect();
     let inside = Inside::start(&own, "storm").await?;
-    inside.apply(Kind::OidcApplication, "before", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "before").await?;
+    inside.application("before").await?;
     let id = format!("{}.before", inside.tenant);
     for (turn, name) in names.iter().enumerate() {
         let part = match turn % 4 {
@@ -43,7 +42,7 @@ async fn f04_restarts_under_change_lose_nothing_and_interrupt_nobody() -> Result
     for name in &names {
         inside.ready(Kind::OidcApplication, name).await?;
     }
-    let records = cluster::objects::api(inside.admin(), "OidcClientRecord", "oidcclientrecords", &inside.provider);
+    let records = inside.records(RecordKind::OidcClientRecord);
     assert_eq!(records.list(&ListParams::default()).await?.items.len(), names.len() + 1, "one record each");
     let secrets = inside.tenant_secrets().list(&ListParams::default()).await?.items;
     let ours = secrets.iter().filter(|one| one.type_.as_deref() == Some("portcullis.dev/client-credentials"));

@@ -43,8 +43,7 @@ async fn f33_what_is_forbidden_alone_hurts_itself_alone() -> Result<()> {
 
     // Events are told to whoever wants to hear them; nothing rests on one.
     let before = forbid(&inside, "portcullis-controller", "events").await?;
-    inside.apply(Kind::OidcApplication, "untold", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "untold").await?;
+    inside.application("untold").await?;
     permit(&inside, before).await?;
 
     // Without the right to report, what can be done is done, and it is reported once it may be.
@@ -96,8 +95,7 @@ async fn f39_with_the_controller_gone_first_everything_can_be_removed() -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn f41_a_secret_that_outlived_its_application_gives_way_to_the_next() -> Result<()> {
     let mut inside = Inside::start(cluster()?, "orphan").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let before = inside.secret("notes-oidc").await?;
     // What the garbage collector does for `--cascade=orphan`, without waiting for it.
     inside.kill_controller();
@@ -115,8 +113,7 @@ async fn f41_a_secret_that_outlived_its_application_gives_way_to_the_next() -> R
         before.data,
         "what is mounted stays while nobody wants its name"
     );
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let after = inside.secret("notes-oidc").await?;
     assert_ne!(text(&after, "OIDC_CLIENT_SECRET"), text(&before, "OIDC_CLIENT_SECRET"));
 
@@ -130,8 +127,7 @@ async fn f41_a_secret_that_outlived_its_application_gives_way_to_the_next() -> R
     restored.metadata.managed_fields = None;
     inside.tenant_secrets().create(&PostParams::default(), &restored).await?;
     inside.start_controller(None).await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let (after, id) = (inside.secret("notes-oidc").await?, format!("{}.notes", inside.tenant));
     assert!(inside.serving().accepts(&id, &text(&after, "OIDC_CLIENT_SECRET")));
     Ok(())
@@ -158,8 +154,7 @@ async fn f53_a_complaint_that_stays_is_one_event() -> Result<()> {
     };
     let reasons = inside.until("an Event", told).await?;
     assert_eq!(reasons, ["RedirectHostNotAllowed"]);
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let told = async || {
         let all = events.list(&ListParams::default()).await?.items;
         let notes: Vec<_> = all.iter().map(|one| (one.reason.clone(), one.note.clone())).collect();
@@ -173,8 +168,7 @@ async fn f53_a_complaint_that_stays_is_one_event() -> Result<()> {
 async fn f05_without_an_api_server_what_was_loaded_is_served_and_what_changed_comes_later() -> Result<()> {
     let mut own = Cluster::start("away")?;
     let inside = Inside::start(&own, "away").await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     let id = format!("{}.notes", inside.tenant);
     own.plane_mut().kill(Part::ApiServer)?;
     own.plane_mut().kill(Part::Etcd)?;
@@ -184,8 +178,7 @@ async fn f05_without_an_api_server_what_was_loaded_is_served_and_what_changed_co
     }
     own.plane_mut().restart(Part::Etcd)?;
     own.plane_mut().restart(Part::ApiServer)?;
-    inside.apply(Kind::OidcApplication, "later", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "later").await?;
+    inside.application("later").await?;
 
     // Stopped in the middle of its connections, it answers nothing and says nothing.
     own.plane_mut().pause(Part::ApiServer)?;
@@ -251,8 +244,7 @@ async fn f03_a_watch_on_a_dead_connection_is_given_up_and_begun_again() -> Resul
     let (address, hang) = proxy(inside.api_server().await?).await?;
     inside.start_feed_through(address, 2).await?;
     inside.start_controller(None).await?;
-    inside.apply(Kind::OidcApplication, "notes", inside.application_spec()).await?;
-    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.application("notes").await?;
     hang.send_replace(true);
     inside.apply(Kind::OidcApplication, "later", inside.application_spec()).await?;
     inside.condition(Kind::OidcApplication, "later", "Programmed", "False", "WaitingForServers").await?;
