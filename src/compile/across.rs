@@ -41,6 +41,16 @@ impl<'a> Age<'a> {
         if holds { Self { created: Since::Held, ..self } } else { self }
     }
 
+    /// The object's UID, if it has met a cluster.
+    pub(crate) fn uid(&self) -> Option<&'a str> {
+        self.uid
+    }
+
+    /// The object's name.
+    pub(crate) fn key(&self) -> &'a ObjectKey {
+        self.key
+    }
+
     /// Older than every object: for what belongs to the provider itself.
     pub(crate) fn ever(key: &'a ObjectKey) -> Self {
         Self { created: Since::Ever, uid: None, key }
@@ -59,7 +69,8 @@ pub(crate) struct Claim<'a, N> {
 }
 
 impl<N> Claim<'_, N> {
-    fn object(&self) -> ObjectRef {
+    /// The object.
+    pub(crate) fn object(&self) -> ObjectRef {
         ObjectRef::new(self.kind, self.age.key.clone())
     }
 }

@@ -10,7 +10,7 @@ use oidc::catalog::{Catalog, Realm, RealmParts};
 use oidc::client::Client;
 use oidc::ids::Uid;
 
-use crate::across::{Age, Claim, Identifier, Reach, settle, settle_identifiers};
+use crate::across::{Age, Claim, settle};
 use crate::application::{Application, client, credentials};
 use crate::group::{Group, Groups, memberships};
 use crate::inputs::{CLIENT_CREDENTIALS_TYPE, Inputs, Mode, SecretInput};
@@ -18,10 +18,9 @@ use crate::policy::{Allowances, NamespaceLabels};
 use crate::provider::{Provider, Providers};
 use crate::reference::provider_key;
 use crate::resource::Resource;
-use crate::text::looks_derived;
 use crate::user::User;
 use crate::verdict::{Diagnostic, ObjectRef};
-use crate::{Compiled, CredentialSecret, digest, verdicts};
+use crate::{Compiled, CredentialSecret, digest, identifiers, verdicts};
 
 /// All objects under judgement.
 #[derive(Debug)]
@@ -38,11 +37,11 @@ pub(crate) fn run(inputs: &Inputs) -> Compiled {
     let mut world = judge_each(inputs);
     names_of_users(inputs, &mut world);
     names_of_secrets(inputs, &mut world);
-    identifiers(inputs, &mut world);
+    let names = identifiers::settle(inputs, &mut world);
     let (clients, credentials) = clients(inputs, &mut world);
     let catalogs = catalogs(inputs, &world, clients);
     let verdicts = verdicts::verdicts(inputs, world, &catalogs);
-    Compiled { catalogs, verdicts, credentials }
+    Compiled { catalogs, verdicts, credentials, names }
 }
 
 /// Each object by itself and by what it refers to; names that decide what others refer to are settled in between.
@@ -167,77 +166,6 @@ fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
         };
         application.name_is_taken = true;
         application.diagnostics.push(Diagnostic::new(Reason::SecretConflict, PATH, message));
-    }
-}
-
-/// Client IDs, subjects, audiences and issuers.
-fn identifiers(inputs: &Inputs, world: &mut World<'_>) {
-    let has = |uid: Option<&Uid>, text: &str| inputs.holds(uid, |held| held.identifiers.contains(text));
-    let mut claims = Vec::new();
-    for provider in world.providers.values() {
-        if let Some(issuer) = &provider.issuer {
-            let name = Identifier { namespace: &provider.key.namespace, text: issuer.as_str() };
-            let claim = Claim { name, age: Age::ever(provider.key), kind: Kind::OidcProvider };
-            claims.push((claim, Reach::Provider(provider.key)));
-        }
-    }
-    for user in world.users.values() {
-        // A subject that poses as a client ID is refused, and must not take that ID from its client.
-        if let Some(subject) = user.subject.as_ref().filter(|subject| !looks_derived(subject)) {
-            let name = Identifier { namespace: &user.key.namespace, text: subject };
-            let age = Age::of(&user.object.metadata, user.key).holding(has(user.uid.as_ref(), subject));
-            claims.push((Claim { name, age, kind: Kind::OidcUser }, Reach::Namespace));
-        }
-    }
-    for application in world.applications.values() {
-        if let Some(attached) = application.attached.as_ref().filter(|attached| attached.may_hold_client_id) {
-            let name = Identifier { namespace: &attached.provider.namespace, text: &application.client_id };
-            let holds = has(application.uid.as_ref(), &application.client_id);
-            let age = Age::of(&application.object.metadata, application.key).holding(holds);
-            claims.push((Claim { name, age, kind: Kind::OidcApplication }, Reach::Provider(attached.provider)));
-        }
-    }
-    for resource in world.resources.values() {
-        if let (Some(provider), true) = (resource.provider, resource.policy_name.is_some()) {
-            let name = Identifier { namespace: &provider.namespace, text: &resource.object.spec.audience };
-            let age = Age::of(&resource.object.metadata, resource.key);
-            claims.push((Claim { name, age, kind: Kind::OidcResource }, Reach::Provider(provider)));
-        }
-    }
-    for (loser, holder) in settle_identifiers(claims) {
-        match loser.kind {
-            Kind::OidcUser => {
-                let Some(user) = world.users.get_mut(&loser.key) else { continue };
-                let message = match holder.kind {
-                    Kind::OidcUser => {
-                        format!(
-                            "is already the subject of OidcUser `{}`: choose another, or leave it out",
-                            holder.key.name
-                        )
-                    }
-                    Kind::OidcProvider | Kind::OidcApplication | Kind::OidcResource | Kind::OidcGroup => {
-                        "is already the name of a client, an API or an issuer: choose another, or leave it out"
-                            .to_owned()
-                    }
-                };
-                user.diagnostics.insert(0, Diagnostic::new(Reason::SubjectConflict, "spec.subject", message));
-            }
-            Kind::OidcApplication => {
-                let Some(application) = world.applications.get_mut(&loser.key) else { continue };
-                let path = if application.object.spec.client_id.is_some() { "spec.clientID" } else { "metadata.name" };
-                // The holder may be another tenant's, and is not named.
-                let message =
-                    format!("client ID `{}` is already taken at this provider: choose another", application.client_id);
-                application.diagnostics.insert(0, Diagnostic::new(Reason::ClientIDConflict, path, message));
-            }
-            Kind::OidcResource => {
-                let Some(resource) = world.resources.get_mut(&loser.key) else { continue };
-                let message = "this audience is already taken at this provider: choose another";
-                resource.diagnostics.insert(0, Diagnostic::new(Reason::AudienceConflict, "spec.audience", message));
-            }
-            // Groups claim no identifier, and a provider is always the first to claim its issuer.
-            Kind::OidcProvider | Kind::OidcGroup => {}
-        }
     }
 }
 

@@ -8,6 +8,8 @@ use crypto::{KeyRing, PasswordHash, Secret, Seeds, ServerKeys};
 use oidc::ids::Uid;
 use serde::{Deserialize, Serialize};
 
+use crate::names::Names;
+
 /// A consistent view of the whole world.
 #[derive(Clone, Debug)]
 pub struct Inputs {
@@ -35,6 +37,8 @@ pub struct Inputs {
     pub epochs: BTreeMap<Uid, Epoch>,
     /// The names that objects have already, by UID. Absent: whoever is oldest gets a name.
     pub holders: BTreeMap<Uid, Holdings>,
+    /// The names that are some namespace's at a provider: held there, or given up a short while ago.
+    pub names: BTreeMap<ObjectKey, Names>,
     /// When a user's claims last changed, in seconds since 1970: `updated_at`. Absent: no such claim.
     pub claims_changed: BTreeMap<Uid, i64>,
 }
@@ -60,6 +64,7 @@ impl Inputs {
             materials: BTreeMap::new(),
             epochs: BTreeMap::new(),
             holders: BTreeMap::new(),
+            names: BTreeMap::new(),
             claims_changed: BTreeMap::new(),
         }
     }
@@ -68,7 +73,7 @@ impl Inputs {
 /// The names that one object has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
-    /// Client ID or subject.
+    /// Client ID, subject or audience.
     pub identifiers: BTreeSet<String>,
     /// User name.
     pub username: Option<String>,

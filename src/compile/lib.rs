@@ -23,8 +23,10 @@ mod compilation;
 pub mod credentials;
 mod digest;
 mod group;
+mod identifiers;
 pub mod inputs;
 pub mod keys;
+pub mod names;
 pub mod passwords;
 mod policy;
 mod provider;
@@ -69,6 +71,8 @@ pub struct Compiled {
     /// The Secrets that applications should have, by namespace and name. That one is not listed is no order to delete
     /// it: an application that is refused for now keeps the Secret that its pods have mounted.
     pub credentials: BTreeMap<ObjectKey, CredentialSecret>,
+    /// The names that are held, by provider. An object that is refused for another reason keeps its name.
+    pub names: BTreeMap<ObjectKey, names::Held>,
 }
 
 /// A Secret that an application should have, of type [`inputs::CLIENT_CREDENTIALS_TYPE`] and no other.

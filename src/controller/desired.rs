@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{Kind, ObjectKey, OidcUser, RecordKind};
+use compile::names::{self, Held, Names};
 use compile::record::{ClientPayload, ProviderPayload, RealmPayload, Record, Subject, UserPayload};
 use compile::{Compiled, ObjectRef, SecretInput, UserPassword, Verdict};
 use crypto::{PasswordHash, ServerKeys};
@@ -11,6 +12,7 @@ use oidc::catalog::Catalog;
 use oidc::ids::Uid;
 
 use crate::material::fingerprints;
+use crate::observed::ObservedRecord;
 use crate::world::{Access, RecordId, World};
 
 /// What should be there.
@@ -24,20 +26,24 @@ pub(crate) struct Desired {
     pub(crate) records: BTreeMap<ObjectRef, BTreeMap<RecordId, Record>>,
     /// The name of the Secret of each application that should have one.
     pub(crate) secrets: BTreeMap<ObjectKey, ObjectKey>,
+    /// The table of names of each provider whose record is not left as it is.
+    pub(crate) names: BTreeMap<ObjectKey, Names>,
 }
 
 impl Desired {
-    /// From a compilation of this world.
-    pub(crate) fn new(world: &World, compiled: Compiled) -> Self {
+    /// From a compilation of this world. `now` is in seconds since 1970.
+    pub(crate) fn new(world: &World, compiled: Compiled, now: i64) -> Self {
         let mut desired = Self::default();
         for (key, secret) in &compiled.credentials {
             desired.secrets.insert(secret.application.clone(), key.clone());
         }
         let keepers: Vec<Keeper<'_>> = Keeper::all(world, &compiled).collect();
-        for keeper in &keepers {
-            if !keeper.frozen {
-                desired.providers.insert(keeper.key.clone(), keeper.record(world));
-            }
+        let unjudged = world.unjudged();
+        for keeper in keepers.iter().filter(|keeper| !keeper.frozen) {
+            let (recorded, clients) = world.names_of(keeper.key, &keeper.uid);
+            let names = names::next(&recorded, &clients, keeper.held, |uid| unjudged.contains(uid), now);
+            desired.providers.insert(keeper.key.clone(), keeper.record(world, &names));
+            desired.names.insert(keeper.key.clone(), names);
         }
         for (key, object) in &world.inputs.applications {
             let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
@@ -74,6 +80,20 @@ impl Desired {
         desired
     }
 
+    /// When the first reserved name becomes free, in seconds since 1970.
+    pub(crate) fn next_free(&self) -> Option<i64> {
+        self.names.values().filter_map(names::next_free).min()
+    }
+
+    /// Whether a name that a record holds is to be reserved before the record may go, and is not yet.
+    pub(crate) fn is_unreserved(&self, world: &World, record: &ObservedRecord) -> bool {
+        let Some(id) = &record.noted.client_id else { return false };
+        let Some(provider) = world.provider_by_uid(&record.record.provider) else { return false };
+        let reserved = |names: &Names| names.get(id).is_some_and(|name| name.until.is_some());
+        let wanted = self.names.get(&provider).is_some_and(reserved);
+        wanted && !world.provider_records.get(&provider).is_some_and(|found| reserved(&found.noted.names))
+    }
+
     /// The verdict on an object.
     pub(crate) fn verdict(&self, object: &ObjectRef) -> Option<&Verdict> {
         self.compiled.as_ref()?.verdicts.get(object)
@@ -100,6 +120,9 @@ impl Desired {
     }
 }
 
+/// Of a provider at which nobody holds a name.
+static NOTHING: Held = Held { client_ids: Names::new(), audiences: Names::new() };
+
 /// A provider that can seal.
 struct Keeper<'w> {
     key: &'w ObjectKey,
@@ -108,6 +131,9 @@ struct Keeper<'w> {
     catalog: Option<&'w Catalog>,
     accounts: BTreeMap<&'w Uid, &'w Account>,
     clients: BTreeMap<&'w Uid, &'w std::sync::Arc<oidc::client::Client>>,
+    held: &'w Held,
+    /// The client IDs that were chosen and are held.
+    client_ids: BTreeMap<&'w Uid, &'w String>,
     /// Accepted, and yet something of its key material is missing: then nobody can tell what should be served, and what
     /// is served goes on.
     frozen: bool,
@@ -121,6 +147,7 @@ impl<'w> Keeper<'w> {
             let catalog = compiled.catalogs.get(key);
             let accepted =
                 compiled.verdicts.get(&ObjectRef::new(Kind::OidcProvider, key.clone())).is_some_and(Verdict::accepted);
+            let held = compiled.names.get(key).unwrap_or(&NOTHING);
             let realms = || catalog.into_iter().flat_map(Catalog::realms);
             Some(Self {
                 key,
@@ -129,12 +156,14 @@ impl<'w> Keeper<'w> {
                 catalog,
                 accounts: realms().flat_map(|realm| realm.accounts.iter()).map(|one| (&one.uid, one)).collect(),
                 clients: realms().flat_map(|realm| realm.clients.values()).map(|one| (&one.uid, one)).collect(),
+                client_ids: held.client_ids.iter().map(|(id, name)| (&name.uid, id)).collect(),
+                held,
                 frozen: accepted && !world.inputs.materials.contains_key(key),
             })
         })
     }
 
-    fn record(&self, world: &World) -> Record {
+    fn record(&self, world: &World, names: &Names) -> Record {
         let realm = self.catalog.and_then(|catalog| catalog.realms().next()).map(|realm| RealmPayload {
             issuer: realm.issuer.as_str().to_owned(),
             display_name: realm.display_name.clone(),
@@ -143,7 +172,8 @@ impl<'w> Keeper<'w> {
         });
         let seeds = world.inputs.materials.get(self.key).map(|material| fingerprints(&material.seeds));
         let remembered = || world.provider_records.get(self.key).map(|record| record.noted.seeds.clone());
-        let payload = ProviderPayload { realm, seeds: seeds.or_else(remembered).unwrap_or_default() };
+        let seeds = seeds.or_else(remembered).unwrap_or_default();
+        let payload = ProviderPayload { realm, seeds, names: names.clone() };
         Record::new(self.keys, Subject::Provider, &self.uid, (self.key, &self.uid), &payload)
     }
 
@@ -157,7 +187,13 @@ impl<'w> Keeper<'w> {
         if client.is_none() && (existing.is_none() || self.frozen && readable) {
             return None;
         }
-        let payload = ClientPayload { client: client.cloned(), secrets: derivation };
+        let client_id = match self.client_ids.get(uid) {
+            Some(id) => Some((*id).clone()),
+            // Nobody has judged it: what it has it keeps.
+            None if !readable => existing.and_then(|existing| existing.noted.client_id.clone()),
+            None => None,
+        };
+        let payload = ClientPayload { client: client.cloned(), client_id, secrets: derivation };
         Some((id, Record::new(self.keys, Subject::Client, &self.uid, (key, uid), &payload)))
     }
 

@@ -14,7 +14,7 @@
 //!   leaves what was served in its place.
 //! - Records that vanish together with their kind were not deleted by anybody.
 
-mod assembly;
+pub(crate) mod assembly;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -87,10 +87,14 @@ impl std::fmt::Debug for Outlets {
 
 /// One watch of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
+pub(crate) enum Part {
+    /// Its record.
     Provider,
+    /// What the records are verified with.
     ServerKey,
+    /// What tokens are signed with.
     SigningKeys,
+    /// Those of its applications, or of its people.
     Records(RecordKind),
 }
 

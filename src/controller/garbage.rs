@@ -15,6 +15,7 @@ use kube::{Api, Client, Error};
 use oidc::ids::Uid;
 
 use crate::apply::{objects, precisely, records};
+use crate::desired::Desired;
 use crate::world::{RecordId, World};
 
 /// Whether so many are gone at once, and so large a part of all, that something else may be behind it.
@@ -47,10 +48,14 @@ pub(crate) struct Garbage {
 
 impl Garbage {
     /// Looks through the records.
-    pub(crate) fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World, desired: &Desired) -> Self {
         let live = world.live();
         let mut candidates = Vec::new();
         for (id, found) in &world.records {
+            if desired.is_unreserved(world, found) {
+                // Looked at again once the provider's record says whose the name stays.
+                continue;
+            }
             let record = &found.record;
             let kind = match record.subject {
                 Subject::Client => Kind::OidcApplication,
@@ -74,6 +79,12 @@ impl Garbage {
     /// Whether there is nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.candidates.is_empty()
+    }
+
+    /// Where they are.
+    #[cfg(test)]
+    pub(crate) fn names(&self) -> Vec<ObjectKey> {
+        self.candidates.iter().map(|one| one.id.key.clone()).collect()
     }
 
     /// Deletes what is confirmed to be garbage. Returns how many could not be confirmed.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::{ObjectKey, OidcClientRecordSpec, OidcUserRecordSpec};
 use compile::credentials::{APPLICATION_UID_LABEL, EPOCH_ANNOTATION};
 use compile::inputs::{Epoch, Holdings};
+use compile::names::Names;
 use compile::record::{ClaimsAt, KnownPassword, Record, Subject};
 use crypto::Secret;
 use k8s_openapi::api::core::v1 as core;
@@ -48,20 +49,18 @@ pub(crate) struct Noted {
     /// Of a provider: the fingerprints of its seed.
     #[serde(default)]
     pub(crate) seeds: BTreeMap<u32, String>,
-    /// Of a client: its ID.
+    /// Of a provider: its table of names.
     #[serde(default)]
-    client: Option<NotedClient>,
+    pub(crate) names: Names,
+    /// Of a client: the ID that it chose.
+    #[serde(rename = "clientID", default)]
+    pub(crate) client_id: Option<String>,
     /// Of a user: their names.
     #[serde(default)]
     account: Option<NotedAccount>,
     /// Of a provider: its issuer.
     #[serde(default)]
     realm: Option<NotedRealm>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-struct NotedClient {
-    id: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -78,7 +77,7 @@ struct NotedRealm {
 impl Noted {
     /// The names that its source has.
     pub(crate) fn hold(&self, holdings: &mut Holdings) {
-        holdings.identifiers.extend(self.client.as_ref().map(|client| client.id.clone()));
+        holdings.identifiers.extend(self.client_id.clone());
         if let Some(NotedAccount { subject, username }) = &self.account {
             holdings.identifiers.insert(subject.clone());
             holdings.username = Some(username.clone());

@@ -142,6 +142,9 @@ impl View<'_> {
         if self.keys_are_being_made(object) {
             return Next::Wait(self.now + PATIENCE);
         }
+        if self.waits_for_a_reservation(object) {
+            return Next::Wait(self.now + PATIENCE);
+        }
         let record = match object.kind {
             Kind::OidcProvider => self.next_provider_record(&object.key),
             Kind::OidcApplication | Kind::OidcUser => self.next_record(object),
@@ -200,6 +203,15 @@ impl View<'_> {
             }
             Kind::OidcGroup | Kind::OidcResource => false,
         }
+    }
+
+    /// Whether its record is about to let go of a client ID that is not reserved yet.
+    fn waits_for_a_reservation(&self, object: &ObjectRef) -> bool {
+        let mut records = self.desired.records.get(object).into_iter().flatten();
+        records.any(|(id, _)| {
+            let found = self.world.records.get(id);
+            found.is_some_and(|found| self.desired.is_unreserved(self.world, found))
+        })
     }
 
     fn next_record(&self, object: &ObjectRef) -> Option<Write> {

@@ -374,16 +374,17 @@ impl Reconciler {
 
     fn compile(&mut self) {
         let now = Instant::now();
+        let wall = (self.settings.clock)().as_second();
+        self.stale |= self.desired.next_free().is_some_and(|free| free <= wall);
         if !self.stale || now < self.compile_at {
             return;
         }
         self.stale = false;
-        let wall = (self.settings.clock)().as_second();
         let world = &mut self.world;
         // Thinking is this task's own: the others of the runtime go on elsewhere.
         let desired = tokio::task::block_in_place(|| {
             let compiled = world.compile(wall);
-            Desired::new(world, compiled)
+            Desired::new(world, compiled, wall)
         });
         let before = std::mem::replace(&mut self.desired, desired);
         self.forget_what_is_gone();
@@ -436,10 +437,14 @@ impl Reconciler {
             sooner(Some(self.resync_at));
             sooner(self.replicas.next(!self.waiting.is_empty(), now));
             let wall = (self.settings.clock)().as_second();
+            let from_now = |at: i64| {
+                let seconds = u64::try_from(at.saturating_sub(wall)).unwrap_or_default();
+                now + Duration::from_secs(seconds.clamp(1, 600))
+            };
+            sooner(self.desired.next_free().map(from_now));
             for keys in self.keys.values() {
                 sooner(keys.not_before.filter(|at| *at > now));
-                let due = keys.next.map(|at| u64::try_from(at.saturating_sub(wall)).unwrap_or_default());
-                sooner(due.map(|seconds| now + Duration::from_secs(seconds.clamp(1, 600))));
+                sooner(keys.next.map(from_now));
             }
         } else {
             // Leading begins and ends with a signal; what is missing comes with news.

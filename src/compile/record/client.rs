@@ -16,6 +16,9 @@ pub struct ClientPayload {
     /// The client; none while the application exists and is refused. Then the record stays, so that its derivation is
     /// not forgotten and its name is not given away.
     pub client: Option<Arc<Client>>,
+    /// The client ID that it chose and holds, refused or not.
+    #[serde(rename = "clientID", default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// Where the derivation of its secrets stands: the authority, of which the status is a copy.
     pub secrets: Epoch,
 }

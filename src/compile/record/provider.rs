@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use oidc::catalog::RealmSettings;
 use serde::{Deserialize, Serialize};
 
+use crate::names::Names;
+
 /// One issuer, without what has records of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -14,6 +16,10 @@ pub struct ProviderPayload {
     /// Fingerprint of each generation of the seed that secrets were derived from, so that a lost or replaced seed is
     /// noticed before every secret has changed.
     pub seeds: BTreeMap<u32, String>,
+    /// Audiences that are held, and names that were given up: for the next controller, which would otherwise give them to
+    /// whoever is oldest.
+    #[serde(default, skip_serializing_if = "Names::is_empty")]
+    pub names: Names,
 }
 
 /// What a realm needs besides keys, clients and people.

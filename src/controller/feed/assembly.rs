@@ -23,7 +23,7 @@ use crate::tracker::Delta;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Assembly {
+pub(crate) struct Assembly {
     provider: ObjectKey,
     plain_http: bool,
     record: Option<ObservedRecord>,
@@ -152,7 +152,8 @@ impl<T: Clone> Entries<T> {
 }
 
 impl Assembly {
-    pub(super) fn new(provider: ObjectKey, plain_http: bool) -> Self {
+    /// A server of this provider, that was told nothing yet.
+    pub(crate) fn new(provider: ObjectKey, plain_http: bool) -> Self {
         Self {
             provider,
             plain_http,
@@ -168,7 +169,7 @@ impl Assembly {
     }
 
     /// Takes in what a watch has told.
-    pub(super) fn take(&mut self, part: Part, delta: Delta<Item>) {
+    pub(crate) fn take(&mut self, part: Part, delta: Delta<Item>) {
         match (part, delta) {
             (Part::Provider, Delta::Put(_, Item::Record(record))) => {
                 let uid = |record: &ObservedRecord| record.record.provider.clone();
@@ -217,11 +218,11 @@ impl Assembly {
 
     /// The catalog, and what is loaded with it. None while there is no server key, or nothing was ever served and there
     /// is no provider: then nothing can be said, to nobody.
-    pub(super) fn assemble(&mut self) -> Option<(Catalog, Loaded)> {
+    pub(crate) fn assemble(&mut self) -> Option<(Catalog, Loaded)> {
         let (_, Some(keys)) = self.server_key.clone()? else { return None };
         let payload = self.record.as_ref().map(|observed| observed.record.open::<ProviderPayload>(&keys));
         match payload {
-            Some(Ok(ProviderPayload { realm, seeds: _ })) => self.realm = realm,
+            Some(Ok(ProviderPayload { realm, seeds: _, names: _ })) => self.realm = realm,
             Some(Err(error)) => {
                 tracing::error!("the record of OidcProvider {} is not loaded: {error}", self.provider);
                 if !error.may_be_ahead() {

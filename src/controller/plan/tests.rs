@@ -124,6 +124,148 @@ fn f11_a_transition_time_moves_only_with_its_status() {
     assert_eq!(simulation.transition("notes", "Accepted"), accepted);
 }
 
+#[test]
+fn t_k05_a_client_id_that_was_given_up_is_reserved_before_its_record_goes() {
+    let mut simulation = Simulation::new();
+    simulation.servers(1);
+    let custom = json!({"clientID": "legacy-portal"});
+    simulation.application("notes", custom.clone());
+    simulation.settle();
+    assert_eq!(simulation.reserved("legacy-portal"), None, "it is held, and its record says so");
+    simulation.delete_application("notes");
+    assert_eq!(simulation.collect(), 0, "not before the reservation is written");
+    simulation.restart();
+    assert_eq!(simulation.collect(), 0, "nor by another controller");
+    assert_eq!(simulation.step(), [Written::ProviderRecord]);
+    assert_eq!(simulation.reserved("legacy-portal"), Some(3600));
+    assert_eq!(simulation.collect(), 1);
+    simulation.wait(3000);
+    simulation.restart();
+    simulation.settle();
+    assert!(simulation.reserved("legacy-portal").is_some_and(|left| left < 601), "it is not renewed");
+    // Its own namespace has it back, and then it is held again.
+    simulation.application("other", custom);
+    simulation.settle();
+    simulation.recompile();
+    simulation.settle();
+    assert_eq!(simulation.ready("other"), ("True".to_owned(), "Ready".to_owned()));
+    assert_eq!(simulation.reserved("legacy-portal"), None);
+    simulation.delete_application("other");
+    simulation.settle();
+    simulation.wait(3600);
+    simulation.recompile();
+    simulation.settle();
+    assert_eq!((simulation.reserved("legacy-portal"), simulation.collect()), (None, 1));
+}
+
+#[test]
+fn t_k05_a_refused_application_keeps_the_client_id_that_it_chose() {
+    let mut simulation = Simulation::new();
+    simulation.servers(1);
+    simulation.application("notes", json!({"clientID": "legacy-portal"}));
+    simulation.application("other", json!({"clientID": "legacy-portal", "displayName": "Other"}));
+    simulation.settle();
+    let holder = |simulation: &Simulation| {
+        ["notes", "other"].map(|name| simulation.ready(name).1 == "ClientIDConflict").iter().position(|lost| !lost)
+    };
+    let (first, names) = (holder(&simulation), ["notes", "other"]);
+    let name = names[first.unwrap()];
+    simulation.application(name, json!({"clientID": "legacy-portal", "redirectURIs": ["https://evil.example.org/cb"]}));
+    simulation.settle();
+    assert!(simulation.payload(name).contains(r#""client":null,"clientID":"legacy-portal""#));
+    simulation.restart();
+    simulation.settle();
+    assert_eq!(holder(&simulation), first, "a typing error gives no name away");
+}
+
+fn subset(of: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
+    prop_oneof![3 => Just(of.to_vec()), 1 => proptest::sample::subsequence(of.to_vec(), 0..=of.len())]
+}
+
+/// A policy, as what it says.
+fn any_policy() -> impl Strategy<Value = Value> {
+    (
+        proptest::sample::select(vec!["a", "b"]),
+        subset(&["app.example.com", "*.example.org"]),
+        subset(&["openid", "profile"]),
+        subset(&["ClientSecret", "None"]),
+        subset(&["Required", "Skip"]),
+        subset(&["legacy-"]),
+    )
+        .prop_map(|(team, hosts, scopes, authentications, consent, prefixes)| {
+            json!({
+                "name": "p", "namespaces": {"type": "Selector", "selector": {"matchLabels": {"team": team}}},
+                "allowedRedirectHosts": hosts, "scopes": scopes, "clientAuthentications": authentications,
+                "consent": consent, "customClientIDPrefixes": prefixes,
+            })
+        })
+}
+
+fn any_policies() -> impl Strategy<Value = Vec<Value>> {
+    proptest::collection::vec(any_policy(), 0..3).prop_map(|mut policies| {
+        for (number, policy) in policies.iter_mut().enumerate() {
+            policy["name"] = format!("p{number}").into();
+        }
+        policies
+    })
+}
+
+fn any_application() -> impl Strategy<Value = Value> {
+    (
+        proptest::sample::select(vec!["https://app.example.com/cb", "https://x.example.org/cb", "https://evil.net/cb"]),
+        subset(&["openid", "profile"]),
+        proptest::sample::select(vec!["ClientSecret", "None"]),
+        proptest::sample::select(vec!["Required", "Skip"]),
+    )
+        .prop_map(|(uri, scopes, authentication, consent)| {
+            json!({
+                "redirectURIs": [uri], "scopes": scopes, "clientAuthentication": {"type": authentication},
+                "consent": consent,
+            })
+        })
+}
+
+/// Whether a policy allows all of an application, said as plainly as possible.
+fn allows(policy: &Value, id: Option<&str>, spec: &Value) -> bool {
+    let has = |list: &str, item: &str| policy[list].as_array().unwrap().iter().any(|one| one == item);
+    policy["namespaces"]["selector"]["matchLabels"]["team"] == "a"
+        && match spec["redirectURIs"][0].as_str().unwrap() {
+            "https://app.example.com/cb" => has("allowedRedirectHosts", "app.example.com"),
+            "https://x.example.org/cb" => has("allowedRedirectHosts", "*.example.org"),
+            _ => false,
+        }
+        && spec["scopes"].as_array().unwrap().iter().all(|scope| has("scopes", scope.as_str().unwrap()))
+        && has("clientAuthentications", spec["clientAuthentication"]["type"].as_str().unwrap())
+        && (spec["consent"] == "Required" || has("consent", "Skip"))
+        && (id.is_none() || has("customClientIDPrefixes", "legacy-"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    /// Whatever policies there were before, a server serves what a policy allows now, and nothing else.
+    #[test]
+    fn f35_a_server_serves_what_a_policy_allows(
+        history in proptest::collection::vec((any_policies(), any_application(), any_application()), 1..4),
+    ) {
+        let mut simulation = Simulation::new();
+        simulation.servers(1);
+        for (policies, plain, mut custom) in history {
+            custom["clientID"] = "legacy-portal".into();
+            simulation.provider(json!(policies));
+            simulation.application("plain", plain.clone());
+            simulation.application("custom", custom.clone());
+            simulation.settle();
+            simulation.recompile();
+            simulation.settle();
+            let allowed = |id, spec: &Value| policies.iter().any(|policy| allows(policy, id, spec));
+            let expect = [("plain", None, &plain), ("custom", Some("legacy-portal"), &custom)];
+            let expect = expect.into_iter().filter(|(_, id, spec)| allowed(*id, spec));
+            prop_assert_eq!(simulation.served(), expect.map(|(name, ..)| name.to_owned()).collect());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

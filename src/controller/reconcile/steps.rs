@@ -260,11 +260,12 @@ impl Reconciler {
     /// Looks for records that have lost their source.
     pub(super) fn collect(&mut self) {
         let now = Instant::now();
-        if !self.garbage || self.garbage_busy || now < self.garbage_at {
+        // What has just gone is first compiled without: its names may have to be reserved.
+        if !self.garbage || self.garbage_busy || now < self.garbage_at || self.stale {
             return;
         }
         self.garbage = false;
-        let garbage = Garbage::of(&self.world);
+        let garbage = Garbage::of(&self.world, &self.desired);
         if garbage.is_empty() {
             return;
         }

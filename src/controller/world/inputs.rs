@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{ObjectKey, OidcApplication, OidcUser};
 use compile::inputs::{Epoch, Holdings};
-use compile::record::{ClaimsAt, KnownPassword, UserPayload};
+use compile::names::{Name, Names};
+use compile::record::{ClaimsAt, KnownPassword, Record, UserPayload};
 use compile::{Compiled, Synced};
 use oidc::ids::Uid;
 
@@ -17,7 +18,7 @@ impl World {
     pub(crate) fn compile(&mut self, now: i64) -> Compiled {
         self.material_inputs();
         self.derivations();
-        self.holders();
+        self.holders(now);
         self.claims(now);
         self.password_inputs();
         let waiting = self.take_waiting();
@@ -102,7 +103,7 @@ impl World {
     }
 
     /// Who has a name keeps it: the records say so, and of a Secret its label.
-    fn holders(&mut self) {
+    fn holders(&mut self, now: i64) {
         let mut holders: BTreeMap<Uid, Holdings> = BTreeMap::new();
         for found in self.records.values().chain(self.provider_records.values()).filter(|found| !self.is_forged(found))
         {
@@ -115,7 +116,40 @@ impl World {
             let names = names.map(|secret| secret.name.clone());
             holders.entry(uid.clone()).or_default().secrets.extend(names);
         }
+        self.inputs.names.clear();
+        for (provider, object) in &self.inputs.providers {
+            let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
+            let (mut recorded, clients) = self.names_of(provider, &uid);
+            for (text, name) in &recorded {
+                if name.until.is_none() {
+                    holders.entry(name.uid.clone()).or_default().identifiers.insert(text.clone());
+                }
+            }
+            recorded.retain(|_, name| name.until.is_none_or(|until| until > now));
+            recorded.extend(clients);
+            self.inputs.names.insert(provider.clone(), recorded);
+        }
         self.inputs.holders = holders;
+    }
+
+    /// The names that a provider's own record knows, and those that the records of its clients do.
+    pub(crate) fn names_of(&self, provider: &ObjectKey, uid: &Uid) -> (Names, Names) {
+        let own = self.provider_records.get(provider).filter(|found| found.record.provider == *uid);
+        let own = own.filter(|found| !self.is_forged(found)).map(|found| found.noted.names.clone());
+        let clients = self.records.values().filter(|found| found.record.provider == *uid);
+        let clients = clients.filter_map(|found| {
+            let Record { source, source_uid, .. } = &found.record;
+            let id = found.noted.client_id.clone().filter(|_| !self.is_forged(found))?;
+            Some((id, Name { namespace: source.namespace.clone(), uid: source_uid.clone(), until: None }))
+        });
+        (own.unwrap_or_default(), clients.collect())
+    }
+
+    /// The objects that exist, and had no part in the last compilation.
+    pub(crate) fn unjudged(&self) -> BTreeSet<Uid> {
+        let waiting = self.inputs.applications.iter().filter(|(key, _)| self.access(&key.namespace) == Access::Unknown);
+        let waiting = waiting.filter_map(|(_, object)| object.metadata.uid.clone().map(Uid::new));
+        waiting.chain(self.unreadable.values().filter_map(|object| object.uid.clone())).collect()
     }
 
     /// Whether a record says that it was made with a key that is here, and was not.

@@ -146,13 +146,20 @@ impl World {
                     .noted
                     .claims
                     .as_ref()
-                    .is_none_or(|claims| self.inputs.claims_changed.get(&uid) == Some(&claims.updated_at));
+                    .is_none_or(|claims| self.inputs.claims_changed.get(&uid) == Some(&claims.updated_at))
+                && record.noted.client_id.as_ref().is_none_or(|id| !self.is_given_up(id));
         self.forget_record(&id);
         self.records_of.entry(uid).or_default().insert(id.clone());
         self.records.insert(id.clone(), record);
         objects.extend(self.source_of(&id));
         let garbage = before.is_none() && !self.has_source(&id);
         Touched { inputs: !expected, objects, garbage, ..Touched::default() }
+    }
+
+    /// Whether a name was reserved when it was last compiled: its reservation can go once somebody is recorded to have it.
+    fn is_given_up(&self, text: &str) -> bool {
+        let mut tables = self.inputs.names.values();
+        tables.any(|names| names.get(text).is_some_and(|name| name.until.is_some()))
     }
 
     /// Whether what a record was made from is seen under the name that the record gives.
@@ -179,9 +186,11 @@ impl World {
     fn put_provider_record(&mut self, key: &ObjectKey, record: ObservedRecord) -> Touched {
         let Some(provider) = crate::names::recorded_provider(key) else { return Touched::default() };
         let before = self.provider_records.insert(provider.clone(), record.clone());
-        let inputs = before.is_none_or(|before| before.noted != record.noted);
+        let inputs = before.as_ref().is_none_or(|before| before.noted != record.noted);
+        // Records whose names are reserved now may go.
+        let garbage = before.is_some_and(|before| before.noted.names != record.noted.names);
         let materials = [provider.clone()].into();
-        Touched { inputs, materials, ..Touched::object(Kind::OidcProvider, &provider) }
+        Touched { inputs, materials, garbage, ..Touched::object(Kind::OidcProvider, &provider) }
     }
 
     fn put_secret(&mut self, type_: SecretType, key: ObjectKey, secret: ObservedSecret) -> Touched {

@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result};
 use api::{Kind, RecordKind};
-use cluster::{Inside, NamespaceKind, cluster, text};
+use cluster::{Inside, NamespaceKind, cluster, objects, text};
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams};
-use serde_json::json;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_is_served_with_the_secret_that_it_was_given() -> Result<()> {
@@ -76,6 +77,44 @@ async fn t_k15_an_application_that_is_created_again_inherits_nothing() -> Result
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn t_k05_a_client_id_that_was_given_up_stays_with_its_namespace() -> Result<()> {
+    let inside = Inside::start(cluster()?, "names").await?;
+    let mut provider = inside.provider_spec();
+    provider["applicationPolicies"][0]["customClientIDPrefixes"] = json!(["legacy-"]);
+    provider["applicationPolicies"][0]["clientAuthentications"] = json!(["ClientSecret", "None"]);
+    inside.apply(Kind::OidcProvider, "default", provider).await?;
+    let mut spec = inside.application_spec();
+    spec["clientID"] = "legacy-portal".into();
+    spec["clientAuthentication"] = json!({"type": "None"});
+    inside.apply(Kind::OidcApplication, "notes", spec.clone()).await?;
+    inside.ready(Kind::OidcApplication, "notes").await?;
+    inside.objects(Kind::OidcApplication).delete("notes", &DeleteParams::default()).await?;
+    let records = inside.records(RecordKind::OidcClientRecord);
+    let gone = async || {
+        let left = records.list(&ListParams::default()).await?.items.len();
+        Ok(if left == 0 { Ok(()) } else { Err(format!("{left} records")) })
+    };
+    inside.until("its record is gone", gone).await?;
+
+    let settings: Api<ConfigMap> = Api::namespaced(inside.admin().clone(), &inside.provider);
+    let payload = async || {
+        let data = settings.get("default-record").await?.data.unwrap_or_default();
+        anyhow::Ok(serde_json::from_str::<Value>(&data["payload"])?)
+    };
+    let name = payload().await?["names"]["legacy-portal"].clone();
+    assert_eq!(name["namespace"], inside.tenant.as_str(), "it is reserved by the time the record is gone");
+    assert!(name["until"].is_i64());
+    inside.apply(Kind::OidcApplication, "again", spec).await?;
+    inside.ready(Kind::OidcApplication, "again").await?;
+    assert_eq!(inside.serving().clients(), ["legacy-portal"]);
+    let freed = async || {
+        let names = payload().await?["names"].clone();
+        Ok(if names.is_null() { Ok(()) } else { Err(names.to_string()) })
+    };
+    inside.until("it is held again, and reserved no more", freed).await
+}
+
 /// Deleted and created again before the controller has looked.
 #[tokio::test(flavor = "multi_thread")]
 async fn f40_another_object_of_the_same_name_is_another_one() -> Result<()> {
@@ -99,7 +138,7 @@ async fn f40_another_object_of_the_same_name_is_another_one() -> Result<()> {
     assert_ne!(inside.objects(Kind::OidcUser).get("alice").await?.data["status"]["subject"], subject);
     let one = async || {
         let records = inside.records(RecordKind::OidcClientRecord);
-        let count = records.list(&kube::api::ListParams::default()).await?.items.len();
+        let count = records.list(&ListParams::default()).await?.items.len();
         Ok(if count == 1 { Ok(()) } else { Err(format!("{count} records")) })
     };
     inside.until("the record of the first one goes", one).await
@@ -112,8 +151,8 @@ async fn t_k08_a_record_that_was_altered_is_not_served_and_is_put_right() -> Res
     let inside = Inside::start(cluster, "altered").await?;
     inside.application("notes").await?;
     let controller = cluster.client(&cluster::Role::Controller).await?;
-    let records = cluster::objects::records(&controller, RecordKind::OidcClientRecord, &inside.provider);
-    let record = records.list(&kube::api::ListParams::default()).await?.items.pop().context("a record")?;
+    let records = objects::records(&controller, RecordKind::OidcClientRecord, &inside.provider);
+    let record = records.list(&ListParams::default()).await?.items.pop().context("a record")?;
     let name = record.metadata.name.context("a name")?;
     let payload = record.data["spec"]["payload"].as_str().unwrap().to_owned();
     let forged = json!({"spec": {"payload": payload.replace("app.example.com", "evil.example.com")}});
@@ -179,7 +218,7 @@ async fn f38_a_namespace_ends_with_all_of_its_applications() -> Result<()> {
     inside.start_controller(None).await?;
     let swept = async || {
         let records = inside.records(RecordKind::OidcClientRecord);
-        let count = records.list(&kube::api::ListParams::default()).await?.items.len();
+        let count = records.list(&ListParams::default()).await?.items.len();
         Ok(if count == 0 && inside.serving().clients().is_empty() { Ok(()) } else { Err(format!("{count} records")) })
     };
     inside.until("the records go", swept).await
@@ -190,9 +229,9 @@ async fn t_k01_a_provider_elsewhere_is_nobodys() -> Result<()> {
     let cluster = cluster()?;
     let inside = Inside::start(cluster, "elsewhere").await?;
     let other = cluster.namespace("rogue", NamespaceKind::Provider).await?;
-    let rogue = cluster::objects::api(inside.admin(), "OidcProvider", "oidcproviders", &other);
-    let manifest = cluster::objects::manifest("OidcProvider", "default", &inside.provider_spec());
-    cluster::objects::create(&rogue, &manifest).await?.unwrap();
+    let rogue = objects::api(inside.admin(), "OidcProvider", "oidcproviders", &other);
+    let manifest = objects::manifest("OidcProvider", "default", &inside.provider_spec());
+    objects::create(&rogue, &manifest).await?.unwrap();
     inside.application("notes").await?;
     inside.ready(Kind::OidcProvider, "default").await?;
     let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::namespaced(inside.admin().clone(), &other);

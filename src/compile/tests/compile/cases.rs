@@ -45,7 +45,7 @@ fn reasons_that_need_keys_have_a_case() {
 fn report(text: &str) -> String {
     let inputs = inputs(text);
     let compiled = compile(&Synced::after_first_list(inputs));
-    let Compiled { catalogs, verdicts, credentials } = &compiled;
+    let Compiled { catalogs, verdicts, credentials, names: _ } = &compiled;
     let mut report = Map::new();
     let objects = verdicts.iter().map(|(object, verdict)| (object.to_string(), status(object, verdict)));
     report.insert("status".to_owned(), objects.collect());

@@ -1,8 +1,10 @@
 //! Attacks that the compilation stops (T-K: by somebody who may edit objects of one namespace).
 
 use api::{Kind, Reason};
+use compile::names::Name;
 use compile::{Compiled, Inputs, Mode, Synced, admit, compile};
 use oidc::client::{ConsentMode, Pkce};
+use oidc::ids::Uid;
 use serde_json::{Value, json};
 
 use crate::support;
@@ -148,6 +150,36 @@ fn t_k05_the_client_id_of_another_cannot_be_claimed() {
     assert_eq!(reasons(notes(&compiled)), [Reason::ClientIDConflict]);
     assert!(!notes(&compiled).diagnostics[0].message.contains("team-b"));
     assert_eq!(clients(&compiled)["legacy-portal"].namespace, "team-b");
+}
+
+#[test]
+fn t_k05_what_a_namespace_gave_up_is_kept_for_it() {
+    let granting = policy(&json!({"namespaces": {"type": "All"}, "customClientIDPrefixes": ["legacy-"]}));
+    let mut provider = provider(&json!([granting]));
+    provider["spec"]["resourcePolicies"] =
+        json!([{"name": "apis", "namespaces": {"type": "All"}, "allowedAudienceHosts": ["*.api.example.com"]}]);
+    let audience = "https://orders.api.example.com";
+    let mut inputs = world(&[
+        provider,
+        object("OidcUser", "identity", "alice", &json!({"subject": "legacy-portal"})),
+        application("team-a", "notes", &json!({"clientID": "legacy-portal"})),
+        object("OidcResource", "team-a", "orders", &json!({"audience": audience})),
+        application("team-b", "portal", &json!({"clientID": "legacy-portal"})),
+        object("OidcResource", "team-b", "orders", &json!({"audience": audience})),
+    ]);
+    let name = |until| Name { namespace: "team-b".to_owned(), uid: Uid::new("gone"), until };
+    let names = [("legacy-portal".to_owned(), name(Some(1))), (audience.to_owned(), name(None))];
+    inputs.names.insert(support::key("identity", "default"), names.into());
+    let compiled = run(&inputs);
+    assert_eq!(reasons(notes(&compiled)), [Reason::ClientIDConflict]);
+    assert!(notes(&compiled).diagnostics[0].message.contains("for an hour"));
+    assert_eq!(reasons(verdict(&compiled, Kind::OidcUser, "identity", "alice")), [Reason::SubjectConflict]);
+    let resource = |namespace| reasons(verdict(&compiled, Kind::OidcResource, namespace, "orders"));
+    assert_eq!((resource("team-a"), resource("team-b")), (vec![Reason::AudienceConflict], vec![]));
+    assert_eq!(clients(&compiled)["legacy-portal"].namespace, "team-b");
+    let held = &compiled.names[&support::key("identity", "default")];
+    assert_eq!(held.client_ids["legacy-portal"].namespace, "team-b");
+    assert_eq!(held.audiences[audience].namespace, "team-b");
 }
 
 #[test]

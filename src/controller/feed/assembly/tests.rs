@@ -80,7 +80,8 @@ impl Told {
             primary_color: "#000000".to_owned(),
             settings,
         };
-        let payload = ProviderPayload { realm: accepted.then_some(realm), seeds: BTreeMap::new() };
+        let payload =
+            ProviderPayload { realm: accepted.then_some(realm), seeds: BTreeMap::new(), names: BTreeMap::new() };
         let uid = Uid::new(PROVIDER);
         let record = Record::new(&self.keys, Subject::Provider, &uid, (&key("default"), &uid), &payload);
         self.record(Part::Provider, "default-record", record);
@@ -104,7 +105,11 @@ impl Told {
         });
         let client: Client = serde_json::from_value(client).unwrap();
         assert_eq!(client.id, ClientId::new(format!("team-a.{name}")));
-        let payload = ClientPayload { client: Some(Arc::new(client)), secrets: Epoch { generation: 1, epoch: 1 } };
+        let payload = ClientPayload {
+            client: Some(Arc::new(client)),
+            client_id: None,
+            secrets: Epoch { generation: 1, epoch: 1 },
+        };
         let source = (&ObjectKey::new("team-a", name), &Uid::new(name));
         Record::new(&self.keys, Subject::Client, &Uid::new(PROVIDER), source, &payload)
     }

@@ -20,18 +20,22 @@ use serde_json::{Value, json};
 
 use super::super::{Memory, Next, SecretBody, View, Write, annotations};
 use crate::desired::Desired;
+use crate::feed::Part;
+use crate::feed::assembly::Assembly;
+use crate::garbage::Garbage;
 use crate::names::{provider_record, with_suffix};
 use crate::observed::{ObservedRecord, ObservedSecret};
 use crate::servers::Replicas;
 use crate::servers::endpoints::Endpoint;
 use crate::settings::{SecretsPower, Servers, Settings};
 use crate::source::{Item, News, Scope, SecretType, Source, What};
-use crate::tracker::{Event, Object};
+use crate::tracker::{Delta, Event, Object};
 use crate::watch::Told;
 use crate::world::World;
 
 const HOME: &str = "identity";
 const TENANT: &str = "team-a";
+const PROVIDER: &str = "3ce8b807-9a12-4ca7-a2b8-855587c25b94";
 
 /// What was written, in short.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub(super) struct Simulation {
     /// What each server has loaded: the records, by the UID of their source.
     loaded: Vec<BTreeMap<String, Record>>,
     memories: BTreeMap<ObjectRef, Memory>,
+    /// The provider's key material.
+    keys: BTreeMap<SecretType, ObservedSecret>,
     version: u128,
     now: Instant,
     wall: i64,
@@ -83,6 +89,7 @@ impl Simulation {
             paused: BTreeSet::new(),
             loaded: Vec::new(),
             memories: BTreeMap::new(),
+            keys: BTreeMap::new(),
             version: 100,
             now: Instant::now(),
             wall: 1_000_000,
@@ -90,22 +97,13 @@ impl Simulation {
         for source in simulation.world.wanted() {
             simulation.complete(source);
         }
-        let provider: OidcProvider = serde_json::from_value(json!({
-            "apiVersion": "portcullis.dev/v1alpha1", "kind": "OidcProvider",
-            "metadata": {"name": "default", "namespace": HOME, "uid": "3ce8b807-9a12-4ca7-a2b8-855587c25b94", "generation": 1},
-            "spec": {
-                "issuer": "https://id.example.com/oidc", "signing": {"algorithms": ["RS256"]},
-                "applicationPolicies": [{
-                    "name": "a", "namespaces": {"type": "Selector", "selector": {"matchLabels": {"team": "a"}}},
-                    "allowedRedirectHosts": ["*.example.com"],
-                }],
-            },
-        }))
-        .unwrap();
         let labels = [("team".to_owned(), "a".to_owned())].into();
         simulation.seen(What::Namespaces, ObjectKey::new("", TENANT), Item::Namespace(labels));
         let key = ObjectKey::new(HOME, "default");
-        simulation.seen(What::Kind(Kind::OidcProvider), key.clone(), Item::Provider(Ok(Box::new(provider))));
+        simulation.provider(json!([{
+            "name": "a", "namespaces": {"type": "Selector", "selector": {"matchLabels": {"team": "a"}}},
+            "allowedRedirectHosts": ["*.example.com"], "customClientIDPrefixes": ["legacy-"],
+        }]));
         let ring = [RingKey { key: SIGNING.clone(), state: KeyState::Active, since: 0 }];
         let (server_key, current) = fresh_server_key();
         for (type_, suffix, data, notes) in [
@@ -114,10 +112,49 @@ impl Simulation {
             (SecretType::SigningKeys, "signing-keys", signing_data(&ring), BTreeMap::new()),
         ] {
             let secret = simulation.a_secret(type_.as_str(), BTreeMap::new(), notes, data);
+            simulation.keys.insert(type_, secret.clone());
             simulation.seen(What::Secrets(type_), with_suffix(&key, suffix), Item::Secret(Box::new(secret)));
         }
         simulation.recompile();
         simulation
+    }
+
+    /// Somebody applies the provider with these policies.
+    pub(super) fn provider(&mut self, policies: Value) {
+        let key = ObjectKey::new(HOME, "default");
+        let before = self.world.inputs.providers.get(&key);
+        let generation = before.and_then(|before| before.metadata.generation).unwrap_or(0) + 1;
+        let status = before.and_then(|before| before.status.clone());
+        let mut provider: OidcProvider = serde_json::from_value(json!({
+            "apiVersion": "portcullis.dev/v1alpha1", "kind": "OidcProvider",
+            "metadata": {"name": "default", "namespace": HOME, "uid": PROVIDER, "generation": generation},
+            "spec": {
+                "issuer": "https://id.example.com/oidc", "signing": {"algorithms": ["RS256"]},
+                "applicationPolicies": policies,
+            },
+        }))
+        .unwrap();
+        provider.status = status;
+        self.seen(What::Kind(Kind::OidcProvider), key, Item::Provider(Ok(Box::new(provider))));
+        self.recompile();
+    }
+
+    /// The clients that a server serves which starts now.
+    pub(super) fn served(&self) -> BTreeSet<String> {
+        let provider = ObjectKey::new(HOME, "default");
+        let mut server = Assembly::new(provider.clone(), false);
+        let mut told = |part, key: &ObjectKey, item| server.take(part, Delta::Put(key.clone(), item));
+        for (part, type_) in [(Part::ServerKey, SecretType::ServerKey), (Part::SigningKeys, SecretType::SigningKeys)] {
+            told(part, &provider, Item::Secret(Box::new(self.keys[&type_].clone())));
+        }
+        let record = self.world.provider_records[&provider].clone();
+        told(Part::Provider, &provider, Item::Record(Box::new(record)));
+        for (id, record) in &self.world.records {
+            told(Part::Records(id.kind), &id.key, Item::Record(Box::new(record.clone())));
+        }
+        let (catalog, _) = server.assemble().unwrap();
+        let clients = catalog.realms().flat_map(|realm| realm.clients.values());
+        clients.map(|client| client.name.clone()).collect()
     }
 
     fn a_secret(
@@ -201,7 +238,7 @@ impl Simulation {
                 "secrets/default-signing-keys",
             ];
             let loaded = Loaded {
-                provider: Uid::new("3ce8b807-9a12-4ca7-a2b8-855587c25b94"),
+                provider: Uid::new(PROVIDER),
                 record_formats: vec![1],
                 loaded: names.map(|name| (name.to_owned(), newest.clone())).into(),
                 unreadable: BTreeMap::new(),
@@ -240,7 +277,7 @@ impl Simulation {
 
     pub(super) fn recompile(&mut self) {
         let compiled = self.world.compile(self.wall);
-        self.desired = Desired::new(&self.world, compiled);
+        self.desired = Desired::new(&self.world, compiled, self.wall);
     }
 
     /// Another controller takes over: it remembers nothing.
@@ -265,6 +302,25 @@ impl Simulation {
         if touched.inputs {
             self.recompile();
         }
+    }
+
+    pub(super) fn delete_application(&mut self, name: &str) {
+        self.gone(What::Kind(Kind::OidcApplication), &ObjectKey::new(TENANT, name));
+    }
+
+    /// Deletes the records that may go, as if each had been confirmed. Returns how many.
+    pub(super) fn collect(&mut self) -> usize {
+        let names = Garbage::of(&self.world, &self.desired).names();
+        for key in &names {
+            self.gone(What::Records(RecordKind::OidcClientRecord), key);
+        }
+        names.len()
+    }
+
+    /// Until when a name is reserved, according to the provider's record, in seconds from now.
+    pub(super) fn reserved(&self, text: &str) -> Option<i64> {
+        let record = &self.world.provider_records[&ObjectKey::new(HOME, "default")];
+        Some(record.noted.names.get(text)?.until? - self.wall)
     }
 
     pub(super) fn lose_seed(&mut self) {
