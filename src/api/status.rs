@@ -106,7 +106,7 @@ wire_enum! {
         ResourceNotFoundOrNotPermitted = "ResourceNotFoundOrNotPermitted",
         /// CredentialsReady: the Secret exists and is not ours.
         SecretConflict = "SecretConflict",
-        /// CredentialsReady: the controller may not write Secrets there.
+        /// CredentialsReady: the controller may not write Secrets there. Programmed: nor its record.
         Forbidden = "Forbidden",
         /// CredentialsReady: a new secret is on its way to the servers.
         Rotating = "Rotating",

@@ -17,7 +17,7 @@ use store::sqlite::{OpenError, Sqlite};
 use tokio_util::sync::CancellationToken;
 
 use super::logging::{Logging, LoggingError};
-use super::signals::signals;
+use super::signals::{signals, spawn_vital};
 
 /// Why a command that talks to a cluster does not begin, or has ended.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub(super) enum ClusterError {
     Serve(#[from] ServeError),
     #[error(transparent)]
     Controller(#[from] controller::RunError),
-    #[error("the server has ended unexpectedly: the log says why")]
+    #[error("a part of this process has ended unexpectedly: the log says why")]
     Ended,
 }
 
@@ -215,7 +215,8 @@ impl Fed {
     /// Serves until `shutdown`.
     pub(super) async fn serve(self, client: kube::Client, shutdown: CancellationToken) -> Result<(), ClusterError> {
         let Self { server, store, catalogs, settings, outlets } = self;
-        let feeding = tokio::spawn(feed::run(client, settings, outlets, shutdown.clone()));
+        // Without its feed a server would serve what is ever older.
+        let feeding = spawn_vital(&shutdown, feed::run(client, settings, outlets, shutdown.clone()));
         let served = server.serve(catalogs, store, shutdown.clone()).await;
         let expected = shutdown.is_cancelled();
         shutdown.cancel();

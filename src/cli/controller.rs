@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::{self, ClusterError, everywhere, hostname, now, unique};
 use super::logging;
-use super::signals::then_cancel;
+use super::signals::{spawn_vital, then_cancel};
 
 /// What to reconcile.
 #[derive(Debug, clap::Args)]
@@ -165,10 +165,11 @@ impl Controller {
         let (client, leadership) = (parts.client.clone(), parts.leadership.clone());
         // The lease is given back after the last write was answered.
         let over = CancellationToken::new();
-        let election = tokio::spawn(lease::run(client, lease, leadership, now, over.clone()));
+        let election = spawn_vital(&shutdown, lease::run(client, lease, leadership, now, over.clone()));
         let ran = controller::run(parts, shutdown).await;
         over.cancel();
-        drop(election.await);
-        Ok(ran?)
+        let elected = election.await;
+        ran?;
+        elected.map_err(|_| ClusterError::Ended)
     }
 }

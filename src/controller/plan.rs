@@ -98,6 +98,8 @@ pub(crate) struct Memory {
     pub(crate) trouble: Option<Diagnostic>,
     /// Until when the Secret is left alone because of it.
     pub(crate) blocked: Option<Instant>,
+    /// What the API server had against the record, and until when it is not written because of that.
+    pub(crate) unrecorded: Option<(Diagnostic, Instant)>,
     /// Since when servers have been waited for.
     pub(crate) waiting: Option<Instant>,
 }
@@ -150,9 +152,11 @@ impl View<'_> {
             Kind::OidcApplication | Kind::OidcUser => self.next_record(object),
             Kind::OidcResource | Kind::OidcGroup => None,
         };
-        if let Some(write) = record {
+        let unrecorded = memory.unrecorded.take().filter(|(_, until)| record.is_some() && *until > self.now);
+        if let (Some(write), None) = (record, &unrecorded) {
             return Next::Write(Box::new(write));
         }
+        memory.unrecorded.clone_from(&unrecorded);
         let progress = self.progress(object);
         let secret = match object.kind {
             Kind::OidcApplication => self.next_secret(&object.key, progress, memory),
@@ -165,9 +169,9 @@ impl View<'_> {
             credentials::Step::Unknown => return Next::Done,
             credentials::Step::Done(against) => against,
         };
-        // What is not to be served is not waited for.
+        // What is not to be served is not waited for, and neither is what no server can learn of.
         let served = self.desired.verdict(object).is_some_and(|verdict| verdict.served);
-        if progress.is_everywhere() || !served {
+        if progress.is_everywhere() || !served || unrecorded.is_some() {
             memory.waiting = None;
         } else {
             let until = *memory.waiting.get_or_insert(self.now) + PATIENCE;
@@ -175,9 +179,10 @@ impl View<'_> {
                 return Next::Wait(until.max(self.now + Duration::from_millis(50)));
             }
         }
-        match self.next_status(object, progress, against.or_else(|| memory.trouble.clone())) {
+        let (unrecorded, again) = unrecorded.unzip();
+        match self.next_status(object, progress, unrecorded.or(against).or_else(|| memory.trouble.clone())) {
             Some(write) => Next::Write(Box::new(write)),
-            None => blocked.map_or(Next::Done, Next::Wait),
+            None => blocked.into_iter().chain(again).min().map_or(Next::Done, Next::Wait),
         }
     }
 

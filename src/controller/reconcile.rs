@@ -70,6 +70,8 @@ enum Done {
     Refused(ObjectRef, String),
     /// A Secret that may not be written, and why.
     Denied(ObjectRef, String),
+    /// A record that is not taken, and why.
+    Unrecorded(ObjectRef, Failure),
     /// A look at a provider's key material.
     Material(ObjectKey, Due, Option<Result<Written, Failure>>),
     /// A question to a server.

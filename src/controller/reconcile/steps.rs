@@ -129,6 +129,10 @@ impl Reconciler {
                     Err(Failure::Invalid(message)),
                     Write::CreateSecret(..) | Write::ApplySecret(..) | Write::Trim(..),
                 ) => Done::Refused(object, message),
+                (
+                    Err(failure @ (Failure::Forbidden(_) | Failure::Invalid(_))),
+                    Write::PutRecord(..) | Write::DeleteRecord(..) | Write::PutProviderRecord(..),
+                ) => Done::Unrecorded(object, failure),
                 (written, _) => Done::Write(object, written),
             }
         }));
@@ -160,6 +164,7 @@ impl Reconciler {
                 let message = format!("{message}; if the RoleBinding is missing: {command}");
                 self.block(object, Some(Diagnostic::new(Reason::Forbidden, SECRET_PATH, message)));
             }
+            Done::Unrecorded(object, failure) => self.unrecorded(object, &failure),
             Done::Material(provider, due, written) => self.material_done(provider, due, written),
             Done::Asked(endpoint, answer) => self.asked(&endpoint, answer),
             Done::Garbage(outcome) => self.garbage_done(outcome),
@@ -192,6 +197,28 @@ impl Reconciler {
                 self.timers.insert((now + pause, object));
             }
         }
+    }
+
+    /// No server can learn of the object until somebody mends what is in the way: its status says so meanwhile.
+    fn unrecorded(&mut self, object: ObjectRef, failure: &Failure) {
+        self.busy.remove(&object);
+        let now = Instant::now();
+        let record = self.records.entry(object.clone()).or_default();
+        let until = now + failure.pause(record.failures, spread(&object.key.name));
+        record.failures += 1;
+        let message = format!("its record cannot be written, and servers go on with what they know: {failure}");
+        if record.failures == 1 {
+            tracing::warn!("{object}: {message}");
+        }
+        let diagnostic = Diagnostic {
+            condition: ConditionType::Programmed,
+            reason: Reason::Forbidden,
+            path: String::new(),
+            message,
+        };
+        record.memory.unrecorded = Some((diagnostic, until));
+        self.metrics.reconcile(object.kind, Outcome::Failed);
+        self.look_at(object, crate::queue::Urgency::Edit);
     }
 
     /// There is a Secret where one was to be created. Ours comes by the watch in a moment; any other one is not touched.

@@ -65,7 +65,8 @@ async fn f33_what_is_forbidden_alone_hurts_itself_alone() -> Result<()> {
     let before = forbid(&inside, "portcullis-controller-provider", "oidcclientrecords").await?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     inside.apply(Kind::OidcApplication, "late", inside.application_spec()).await?;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let why = inside.condition(Kind::OidcApplication, "late", "Programmed", "False", "Forbidden").await?;
+    assert!(why.contains("its record cannot be written") && why.contains("oidcclientrecords"), "{why}");
     assert!(inside.serving().clients().contains(&id));
     permit(&inside, before).await?;
     inside.ready(Kind::OidcApplication, "late").await
