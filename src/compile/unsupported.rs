@@ -4,8 +4,7 @@
 use api::{
     AccessTokenFormat, BackchannelLogout, ClientAuthentication, ClientAuthenticationType, ClientSecretMethod,
     FrontchannelLogout, GrantType, IdTokenSigningAlgorithm, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec,
-    OidcResourceSpec, Reason, ResponseType, SecretRotation, SessionManagement, Signing, SubjectType,
-    UserinfoSigningAlgorithm,
+    OidcResourceSpec, Reason, SecretRotation, SessionManagement, Signing, SubjectType, UserinfoSigningAlgorithm,
 };
 
 use crate::verdict::Diagnostic;
@@ -40,26 +39,14 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
     );
     for (index, grant) in spec.grant_types.iter().enumerate() {
         let missing = match grant {
-            GrantType::AuthorizationCode => false,
-            GrantType::Implicit
-            | GrantType::ClientCredentials
+            GrantType::AuthorizationCode | GrantType::Implicit => false,
+            GrantType::ClientCredentials
             | GrantType::Password
             | GrantType::RefreshToken
             | GrantType::DeviceCode
             | GrantType::TokenExchange => true,
         };
         found.note(missing, format!("spec.grantTypes[{index}]"), &format!("grant type `{grant}`"), REMOVE);
-    }
-    for (index, response) in spec.response_types.iter().flatten().enumerate() {
-        let missing = match response {
-            ResponseType::Code => false,
-            ResponseType::IdToken
-            | ResponseType::IdTokenToken
-            | ResponseType::CodeIdToken
-            | ResponseType::CodeToken
-            | ResponseType::CodeIdTokenToken => true,
-        };
-        found.note(missing, format!("spec.responseTypes[{index}]"), &format!("response type `{response}`"), "use code");
     }
     for (index, scope) in spec.scopes.iter().enumerate() {
         let missing = scope.as_str() == "offline_access";

@@ -35,10 +35,12 @@ macro_rules! wire_enum {
 }
 
 wire_enum! {
-    /// A grant type of the token endpoint (RFC 6749 §4).
+    /// A way to obtain tokens (RFC 6749 §4).
     GrantType {
         /// RFC 6749 §4.1.
         AuthorizationCode = "authorization_code",
+        /// RFC 6749 §4.2, OIDC Core §3.2: tokens from the authorization endpoint. No token request has this type.
+        Implicit = "implicit",
     }
 }
 
@@ -47,6 +49,43 @@ wire_enum! {
     ResponseType {
         /// RFC 6749 §4.1.1.
         Code = "code",
+        /// OIDC Core §3.3.
+        CodeIdToken = "code id_token",
+        /// OIDC Core §3.3.
+        CodeIdTokenToken = "code id_token token",
+        /// OIDC Core §3.3.
+        CodeToken = "code token",
+        /// OIDC Core §3.2.
+        IdToken = "id_token",
+        /// OIDC Core §3.2.
+        IdTokenToken = "id_token token",
+    }
+}
+
+impl ResponseType {
+    /// Reads the parameter: the order of its members says nothing (OAuth 2.0 Multiple Response Types §5).
+    pub fn parse(sent: &str) -> Option<Self> {
+        let sorted: BTreeSet<&str> = sent.split(' ').filter(|word| !word.is_empty()).collect();
+        Self::from_wire(&sorted.into_iter().collect::<Vec<_>>().join(" "))
+    }
+
+    /// Whether a code is returned.
+    pub fn has_code(self) -> bool {
+        self.members().any(|member| member == "code")
+    }
+
+    /// Whether an id_token is returned from the authorization endpoint.
+    pub fn has_id_token(self) -> bool {
+        self.members().any(|member| member == "id_token")
+    }
+
+    /// Whether an access token is returned from the authorization endpoint.
+    pub fn has_token(self) -> bool {
+        self.members().any(|member| member == "token")
+    }
+
+    fn members(self) -> impl Iterator<Item = &'static str> {
+        self.as_str().split(' ')
     }
 }
 

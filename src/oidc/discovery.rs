@@ -55,10 +55,11 @@ pub const RFC8414_PREFIX: &str = "/.well-known/oauth-authorization-server";
 pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
     let url = |endpoint: Endpoint| issuer.endpoint(endpoint.path());
     let algorithms: Vec<&str> = keys.algorithms().into_iter().map(Algorithm::as_str).collect();
-    let claims: Vec<&str> = ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "at_hash", "sid"]
-        .into_iter()
-        .chain(StandardClaim::ALL.iter().map(|claim| claim.as_str()))
-        .collect();
+    let claims: Vec<&str> =
+        ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "at_hash", "c_hash", "sid"]
+            .into_iter()
+            .chain(StandardClaim::ALL.iter().map(|claim| claim.as_str()))
+            .collect();
     json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": url(Endpoint::Authorization),

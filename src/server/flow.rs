@@ -15,17 +15,18 @@ use axum::response::Response;
 use crypto::Secret;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use oidc::authorize::{
-    Answer, Binding, Checked, ConsentAsk, Decision, Handle, Issued, PageError, Pause, Received, RedirectError, Stage,
-    Waiting,
+    Answer, Binding, Checked, ConsentAsk, Decision, Fresh, Handle, Issued, PageError, Pause, Received, RedirectError,
+    Reply, Stage, Waiting,
 };
-use oidc::client::Client;
+use oidc::client::{Client, GrantType};
 use oidc::discovery::Endpoint;
-use oidc::ids::{SessionId, Uid};
+use oidc::ids::{FamilyId, SessionId, Uid};
 use oidc::scope::ScopeSet;
 use store::StoreError;
 
 use crate::call::Call;
 use crate::headers::PagePolicy;
+use crate::metrics::TokenKind;
 use crate::pages::{self, ConsentPage, Frame, LoginPage, LoginProblem, SelectAccountPage};
 use crate::reply;
 use crate::session::{self, Session};
@@ -147,14 +148,42 @@ async fn decide<'c>(
     let granted = identified.grant(remembered.as_ref().map(|consent| &consent.scope), answer);
     let granted = granted.map_err(|pause| paused(call, headers, pause, Some(session), client))?;
 
-    let Issued { code, consent, reply } = granted.issue(&shared.entropy.opaque(call.now), call.now);
+    let unsigned = granted.unsigned();
+    let fresh = Fresh {
+        code: shared.entropy.opaque(call.now),
+        family: FamilyId::new(shared.entropy.uuid(call.now)),
+        random: shared.entropy.bytes(),
+    };
+    let issued = granted.issue(&fresh, call.now).map_err(|error| {
+        tracing::error!(request.id = %call.id, client.id = %client.id, "cannot issue tokens: {error}");
+        Stop::Redirect(unsigned, client)
+    })?;
+    let Issued { authorization, code, family, consent, reply } = issued;
     if let Some(consent) = consent {
         shared.store.grant_consent(&consent).await.map_err(&store_failed)?;
     }
-    shared.store.put_code(&code).await.map_err(&store_failed)?;
-    call.audit_code(code.id, account, client, &code.authorization.scope);
+    if let Some(family) = &family {
+        shared.store.put_family(family).await.map_err(&store_failed)?;
+    }
+    if let Some(code) = &code {
+        shared.store.put_code(code).await.map_err(&store_failed)?;
+        call.audit_code(code.id, account, client, &authorization.scope);
+    }
+    let kinds = tokens_in(&reply);
+    if !kinds.is_empty() {
+        call.audit_tokens(GrantType::Implicit, fresh.family, account, client, &kinds);
+    }
     touch(call, session).await;
     Ok(reply::granted(call, &reply))
+}
+
+fn tokens_in(reply: &Reply) -> Vec<TokenKind> {
+    let kinds = reply.fields.iter().filter_map(|(name, _)| match *name {
+        "access_token" => Some(TokenKind::Access),
+        "id_token" => Some(TokenKind::Id),
+        _ => None,
+    });
+    kinds.collect()
 }
 
 /// Writes down that the session was used. The person has their answer either way.

@@ -10,6 +10,7 @@ pub(crate) const GRANT_CONSENT: &str = "keep a consent";
 pub(crate) const OPEN_SESSION: &str = "open a session";
 pub(crate) const PURGE: &str = "purge what is of no use any more";
 pub(crate) const PUT_CODE: &str = "keep a code";
+pub(crate) const PUT_FAMILY: &str = "keep a family of tokens";
 pub(crate) const REVOKE_CONSENT: &str = "withdraw a consent";
 pub(crate) const REVOKE_FAMILY: &str = "revoke a family of tokens";
 pub(crate) const SPEND_CODE: &str = "spend a code";

@@ -82,6 +82,9 @@ pub trait Store: Send + Sync + 'static {
     /// Spends the code and creates its family, in one transaction, if the code is unspent and `expires_at > now`.
     fn spend_code<'a>(&'a self, id: CodeId, family: &'a FamilyRecord, now: Time) -> Answer<'a, Spent>;
 
+    /// Keeps the family of tokens that come from no code.
+    fn put_family<'a>(&'a self, family: &'a FamilyRecord) -> Answer<'a, ()>;
+
     /// The family, revoked or not, unless it has been purged.
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>>;
 

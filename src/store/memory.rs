@@ -117,6 +117,10 @@ impl Store for Memory {
         })
     }
 
+    fn put_family<'a>(&'a self, family: &'a FamilyRecord) -> Answer<'a, ()> {
+        self.answer(doing::PUT_FAMILY, |tables| insert(&mut tables.families, family.id, family.clone()))
+    }
+
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
         self.answer(doing::FIND_FAMILY, move |tables| Ok(tables.families.get(&id).cloned()))
     }

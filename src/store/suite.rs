@@ -45,6 +45,7 @@ macro_rules! conformance {
             codes::a_taken_family_id_is_an_error_and_spends_nothing
             families::an_unknown_family_is_nothing
             families::a_family_is_revoked_once
+            families::a_family_without_a_code_is_kept_once
             families::revoking_one_family_leaves_the_others
             sessions::a_session_is_found_as_it_was_opened
             sessions::opening_ends_the_session_that_is_replaced

@@ -4,6 +4,7 @@
 
 mod authorize;
 mod documents;
+mod front_channel;
 mod harness;
 mod interaction;
 mod refusals;

@@ -108,6 +108,10 @@ impl Store for Counting {
         self.writing().spend_code(id, family, now)
     }
 
+    fn put_family<'a>(&'a self, family: &'a FamilyRecord) -> Answer<'a, ()> {
+        self.writing().put_family(family)
+    }
+
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
         self.inner.find_family(id)
     }

@@ -34,12 +34,20 @@ impl Received {
         let to = ReplyTo {
             redirect_uri: presented.to_owned(),
             form_action: registered.form_action_source(presented),
-            // An unknown mode is refused by `check`, and that refusal travels by the default one.
-            mode: self.params.get(Param::ResponseMode).and_then(ResponseMode::from_wire).unwrap_or(ResponseMode::Query),
+            mode: self.mode(),
             state: self.params.get(Param::State).map(str::to_owned),
             issuer: realm.issuer.as_str().to_owned(),
         };
         Ok(Addressed { received: self, realm, client, to })
+    }
+
+    /// OAuth 2.0 Multiple Response Types §5: what brings tokens never travels in a query, where servers and proxies write it
+    /// down. A mode that is unknown or not allowed is refused by `check`, and that refusal travels by the default one.
+    fn mode(&self) -> ResponseMode {
+        let brings_tokens = self.params.get(Param::ResponseType).is_some_and(brings_tokens);
+        let default = if brings_tokens { ResponseMode::Fragment } else { ResponseMode::Query };
+        let asked = self.params.get(Param::ResponseMode).and_then(ResponseMode::from_wire);
+        asked.filter(|mode| !(brings_tokens && *mode == ResponseMode::Query)).unwrap_or(default)
     }
 
     fn required(&self, param: Param, spoiled: &'static str, missing: &'static str) -> Result<&str, PageError> {
@@ -49,4 +57,9 @@ impl Received {
         }
         self.params.get(param).ok_or_else(|| refuse(missing, Why::ParameterMissing))
     }
+}
+
+/// Whether a response type, known or not, asks for a token from the authorization endpoint.
+pub(super) fn brings_tokens(response_type: &str) -> bool {
+    response_type.split(' ').any(|word| matches!(word, "token" | "id_token"))
 }

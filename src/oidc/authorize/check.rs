@@ -6,6 +6,7 @@ use crypto::{Algorithm, Audience, Expect, Expired, Unverified, Verified};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::address::brings_tokens;
 use super::{Addressed, Checked, Demands, Param, RedirectError};
 use crate::client::{Pkce, ResponseMode, ResponseType};
 use crate::ids::Subject;
@@ -40,7 +41,7 @@ impl<'c> Addressed<'c> {
         let response_type = self.response_type()?;
         let prompts = self.prompts()?;
         let scope = self.scope()?;
-        let challenge = self.challenge()?;
+        let challenge = if response_type.has_code() { self.challenge()? } else { None };
         let max_age_seconds = self.max_age()?;
         let hint = self.hint(now)?;
         if self.received.params.sent(Param::Resource) {
@@ -51,6 +52,9 @@ impl<'c> Addressed<'c> {
             ));
         }
         let nonce = self.param(Param::Nonce).map(str::to_owned);
+        if response_type.has_id_token() {
+            id_token_from_here(&scope, nonce.as_deref())?;
+        }
         Ok(Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint })
     }
 
@@ -111,6 +115,16 @@ impl<'c> Addressed<'c> {
                 Why::ResponseModeUnknown,
                 "`response_mode` must be one of query, fragment, form_post",
             )),
+            Some(mode)
+                if mode == ResponseMode::Query.as_str()
+                    && self.param(Param::ResponseType).is_some_and(brings_tokens) =>
+            {
+                Err((
+                    ErrorCode::InvalidRequest,
+                    Why::ResponseModeNotAllowed,
+                    "`response_mode=query` is not allowed with tokens, which must not end up in logs: use fragment or form_post",
+                ))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -121,9 +135,7 @@ impl<'c> Addressed<'c> {
             Why::ParameterMissing,
             "the request carries no `response_type`",
         ))?;
-        let sorted: BTreeSet<&str> = sent.split(' ').filter(|word| !word.is_empty()).collect();
-        let normal = sorted.into_iter().collect::<Vec<_>>().join(" ");
-        let response_type = ResponseType::from_wire(&normal).ok_or((
+        let response_type = ResponseType::parse(sent).ok_or((
             ErrorCode::UnsupportedResponseType,
             Why::ResponseTypeUnknown,
             "this `response_type` is not supported here",
@@ -243,4 +255,20 @@ impl<'c> Addressed<'c> {
             )),
         }
     }
+}
+
+/// OIDC Core §3.2.2.1: an id_token from this endpoint answers a nonce, by which the client knows that it is not replayed.
+fn id_token_from_here(scope: &ScopeSet, nonce: Option<&str>) -> Result<(), Fault> {
+    if !scope.has(StandardScope::OpenId) {
+        return Err((
+            ErrorCode::InvalidScope,
+            Why::ScopeMissing,
+            "`scope` must contain openid with this `response_type`, since it asks for an id_token",
+        ));
+    }
+    nonce.filter(|nonce| !nonce.is_empty()).map(drop).ok_or((
+        ErrorCode::InvalidRequest,
+        Why::NonceMissing,
+        "`nonce` is required with this `response_type`: send a random value that belongs to the browser's session",
+    ))
 }

@@ -1,13 +1,14 @@
 //! OIDC Core §3.1.2.4, RFC 8252 §8.6: what the person agrees to share, and the code that follows from it.
 
 use super::identify::{Identified, Login, Pause};
-use super::{Demands, Received, Reply, ReplyTo};
+use super::{Demands, Received, RedirectError, Reply, ReplyTo};
 use crate::catalog::Realm;
-use crate::client::{Client, ConsentMode, ResponseType};
-use crate::ids::CodeId;
+use crate::client::{Client, ConsentMode};
+use crate::ids::{CodeId, FamilyId};
+use crate::issue::{self, Basis, IssueError};
 use crate::opaque::Opaque;
 use crate::prompt::Prompt;
-use crate::records::{Authorization, CodeRecord, ConsentRecord};
+use crate::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord};
 use crate::refusal::{ErrorCode, Why};
 use crate::scope::ScopeSet;
 use crate::time::Time;
@@ -57,11 +58,26 @@ pub struct Granted<'c> {
     agreed_now: bool,
 }
 
+/// What no request has seen before.
+#[derive(Debug)]
+pub struct Fresh {
+    /// A time-ordered row and 32 random octets.
+    pub code: Opaque,
+    /// For what is issued here, apart from what the code will yield.
+    pub family: FamilyId,
+    /// For the `jti` of an access token.
+    pub random: [u8; 16],
+}
+
 /// What a granted request leads to.
 #[derive(Debug)]
 pub struct Issued {
-    /// To be kept before anything is sent.
-    pub code: CodeRecord,
+    /// What was granted.
+    pub authorization: Authorization,
+    /// To be kept before anything is sent, where a code is.
+    pub code: Option<CodeRecord>,
+    /// To be kept before anything is sent, where an access token is.
+    pub family: Option<FamilyRecord>,
     /// To be kept before anything is sent, where the person has just agreed.
     pub consent: Option<ConsentRecord>,
     /// To be sent.
@@ -117,8 +133,12 @@ fn must_ask(client: &Client, demands: &Demands, redirect_uri: &str, remembered: 
 }
 
 impl Granted<'_> {
-    /// Makes the code. `code` is fresh: a time-ordered row and 32 random bytes.
-    pub fn issue(self, code: &Opaque, now: Time) -> Issued {
+    /// Makes the code, and the tokens that the response type brings. They are signed before anything is written, so that a
+    /// key that is missing leaves nothing behind.
+    ///
+    /// # Errors
+    /// No key, or no signature.
+    pub fn issue(self, fresh: &Fresh, now: Time) -> Result<Issued, IssueError> {
         let Self { realm, client, to, demands, login, agreed_now } = self;
         let Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint: _ } = demands;
         let issuer = realm.issuer.as_str().to_owned();
@@ -130,32 +150,45 @@ impl Granted<'_> {
             scope: scope.clone(),
             granted_at: now,
         });
-        let redirect_uri = to.redirect_uri.clone();
-        let fields = match response_type {
-            ResponseType::Code => vec![("code", code.text().expose().clone())],
+        let authorization = Authorization {
+            issuer,
+            client: client.id.clone(),
+            application_uid: client.uid.clone(),
+            subject: login.account.subject.clone(),
+            user_uid: login.account.uid.clone(),
+            scope,
+            nonce,
+            auth_time: login.session.auth_time,
+            auth_time_requested: client.require_auth_time
+                || max_age_seconds.is_some()
+                || prompts.contains(&Prompt::Login),
+            amr: login.session.amr.clone(),
+            session: login.session.id,
         };
-        let record = CodeRecord {
-            id: CodeId::new(code.row()),
-            proof: code.hash(),
-            redirect_uri,
+        let code = response_type.has_code().then(|| CodeRecord {
+            id: CodeId::new(fresh.code.row()),
+            proof: fresh.code.hash(),
+            redirect_uri: to.redirect_uri.clone(),
             challenge,
-            authorization: Authorization {
-                issuer,
-                client: client.id.clone(),
-                application_uid: client.uid.clone(),
-                subject: login.account.subject.clone(),
-                user_uid: login.account.uid.clone(),
-                scope,
-                nonce,
-                auth_time: login.session.auth_time,
-                auth_time_requested: client.require_auth_time
-                    || max_age_seconds.is_some()
-                    || prompts.contains(&Prompt::Login),
-                amr: login.session.amr.clone(),
-                session: login.session.id,
-            },
+            authorization: authorization.clone(),
             expires_at: now.plus_secs(realm.settings.code_seconds),
-        };
-        Issued { code: record, consent, reply: to.reply(fields) }
+        });
+        let basis = Basis { client, account: login.account, authorization: &authorization, family: fresh.family };
+        let sent_code = code.as_ref().map(|_| fresh.code.text());
+        let mut fields: Vec<(&'static str, String)> =
+            sent_code.iter().map(|code| ("code", code.expose().clone())).collect();
+        let sent_code = sent_code.as_ref().map(|code| code.expose().as_str());
+        fields.extend(issue::from_authorization_endpoint(&basis, realm, response_type, sent_code, now, fresh.random)?);
+        let family = response_type.has_token().then(|| basis.family(now));
+        Ok(Issued { authorization, code, family, consent, reply: to.reply(fields) })
+    }
+
+    /// What to answer where it cannot be signed.
+    pub fn unsigned(&self) -> RedirectError {
+        self.to.clone().refuse(
+            ErrorCode::ServerError,
+            Why::KeyMissing,
+            "the server cannot sign tokens for this application right now",
+        )
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Received ──address──▶ Addressed ──check──▶ Checked ──identify──▶ Identified ──grant──▶ Granted ──issue──▶ Issued
-//!      PageError             RedirectError        Pause::{Login,…}        Pause::Consent       (cannot fail)
+//!      PageError             RedirectError        Pause::{Login,…}        Pause::Consent       IssueError
 //! ```
 //!
 //! Each stage owns what the previous one proved and is made by it alone, so a code without login, or a redirect to an
@@ -30,7 +30,7 @@ mod identify;
 mod params;
 mod reply;
 
-pub use grant::{Answer, ConsentAsk, Decision, Granted, Issued};
+pub use grant::{Answer, ConsentAsk, Decision, Fresh, Granted, Issued};
 pub use handle::{Binding, Handle, HandleError, Stage};
 pub use identify::{Identified, Login, Pause, Waiting};
 pub use params::{Param, Params};

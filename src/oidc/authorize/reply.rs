@@ -1,5 +1,7 @@
 //! OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode, RFC 9207: how an authorization response travels.
 
+use std::fmt;
+
 use crate::client::ResponseMode;
 use crate::refusal::{ErrorCode, Why};
 
@@ -14,8 +16,9 @@ pub struct ReplyTo {
     pub(super) issuer: String,
 }
 
-/// An authorization response, success or error, ready to be rendered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An authorization response, success or error, ready to be rendered. Its `Debug` names the parameters without their
+/// values: codes and tokens are among them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
     /// How it travels.
     pub mode: ResponseMode,
@@ -37,6 +40,14 @@ pub struct RedirectError {
     pub description: &'static str,
     /// What we log.
     pub why: Why,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mode, redirect_uri, form_action: _, fields } = self;
+        let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+        f.debug_struct("Reply").field("mode", mode).field("redirect_uri", redirect_uri).field("fields", &names).finish()
+    }
 }
 
 impl ReplyTo {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::client::{ApplicationType, ConsentMode, Pkce, ResponseMode, UserAccess};
-use crate::ids::{GroupName, SessionId};
+use crate::ids::{FamilyId, GroupName, SessionId};
 use crate::opaque::Opaque;
 use crate::testing::*;
 use uuid::Uuid;
@@ -55,7 +55,13 @@ fn refusals_that_redirect() {
     refused(&[("registration", "{}")], C::RegistrationNotSupported, Why::RegistrationParameter);
     refused(&[("response_mode", "web_message")], C::InvalidRequest, Why::ResponseModeUnknown);
     refused(&[("response_type", "-")], C::InvalidRequest, Why::ParameterMissing);
-    refused(&[("response_type", "id_token")], C::UnsupportedResponseType, Why::ResponseTypeUnknown);
+    refused(&[("response_type", "token")], C::UnsupportedResponseType, Why::ResponseTypeUnknown);
+    refused(&[("response_type", "id_token")], C::UnauthorizedClient, Why::ResponseTypeNotAllowed);
+    refused(
+        &[("response_type", "id_token"), ("response_mode", "query")],
+        C::InvalidRequest,
+        Why::ResponseModeNotAllowed,
+    );
     refused(&[("prompt", "none login")], C::InvalidRequest, Why::PromptInvalid);
     refused(&[("prompt", "create")], C::InvalidRequest, Why::PromptInvalid);
     refused(&[("scope", "-")], C::InvalidScope, Why::ScopeMissing);
@@ -241,7 +247,14 @@ fn consent(
     let (remembered, shown) = (remembered.map(scope), scope("openid email"));
     let answer = decision.map(|decision| Answer { decision, shown: &shown });
     match identified.grant(remembered.as_ref(), answer) {
-        Ok(granted) => Ok(granted.issue(&Opaque::new(Uuid::from_u128(42), [5; 32]), NOW)),
+        Ok(granted) => {
+            let fresh = Fresh {
+                code: Opaque::new(Uuid::from_u128(42), [5; 32]),
+                family: FamilyId::new(Uuid::from_u128(43)),
+                random: [6; 16],
+            };
+            Ok(granted.issue(&fresh, NOW).unwrap())
+        }
         Err(Pause::Consent(ask)) => Err(format!("ask {}", ask.scope)),
         Err(Pause::Refuse(error)) => Err(error.code.as_str().to_owned()),
         Err(other) => Err(format!("{other:?}")),
@@ -283,7 +296,8 @@ fn skipped_consent_is_never_skipped_for_a_private_use_scheme() {
 fn what_is_issued() {
     let issued = consent(client(), &[("max_age", "1000")], None, Some(Decision::Allow)).unwrap();
     assert_eq!(issued.consent.unwrap().scope, scope("openid email"));
-    let code = issued.code;
+    assert!(issued.family.is_none(), "it comes with the code");
+    let code = issued.code.unwrap();
     assert_eq!((code.redirect_uri.as_str(), code.expires_at), (CALLBACK, NOW.plus_secs(60)));
     assert_eq!(code.authorization.nonce.as_deref(), Some("n1"));
     assert!(code.authorization.auth_time_requested);

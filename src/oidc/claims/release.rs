@@ -43,12 +43,27 @@ pub enum ExtraValue {
 
 /// The claims about `account` that `target` receives. `sub` and the protocol's own members are not among them.
 pub fn release(client: &Client, account: &Account, scope: &ScopeSet, target: ClaimTarget) -> Map<String, Value> {
-    let mut claims = Map::new();
     let by_scope = match target {
         ClaimTarget::Userinfo => true,
         ClaimTarget::IdToken => client.id_token.scope_claims == ScopeClaims::IdTokenToo,
         ClaimTarget::AccessToken => false,
     };
+    select(client, account, scope, target, by_scope)
+}
+
+/// The claims of an id_token that comes without an access token: all that userinfo would say by scope, too.
+pub(crate) fn release_all(client: &Client, account: &Account, scope: &ScopeSet) -> Map<String, Value> {
+    select(client, account, scope, ClaimTarget::IdToken, true)
+}
+
+fn select(
+    client: &Client,
+    account: &Account,
+    scope: &ScopeSet,
+    target: ClaimTarget,
+    by_scope: bool,
+) -> Map<String, Value> {
+    let mut claims = Map::new();
     for claim in StandardClaim::ALL.iter().copied().filter(|claim| scope.has(claim.scope())) {
         // The groups scope goes to the id_token and userinfo alike: most relying parties look only at the id_token.
         let groups = claim == StandardClaim::Groups;

@@ -3,12 +3,11 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{IssueError, jti};
+use super::{Basis, IssueError, jti};
 use crate::catalog::Realm;
 use crate::claims::{ClaimTarget, release};
 use crate::client::DefaultAudience;
 use crate::time::Time;
-use crate::token::authorization_code::Plan;
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -25,11 +24,11 @@ struct Claims<'a> {
     extra: Map<String, Value>,
 }
 
-pub(super) fn sign(plan: &Plan<'_>, realm: &Realm, now: Time, random: [u8; 16]) -> Result<String, IssueError> {
-    let Plan { code: _, family, client, account } = plan;
+pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, random: [u8; 16]) -> Result<String, IssueError> {
+    let Basis { client, account, authorization, family } = *basis;
     let settings = &client.access_token;
     let key = realm.keys.signing(settings.algorithm).ok_or(IssueError::NoKey(settings.algorithm))?;
-    let scope = &family.authorization.scope;
+    let scope = &authorization.scope;
     let claims = Claims {
         iss: realm.issuer.as_str(),
         sub: account.subject.as_str(),
@@ -40,7 +39,7 @@ pub(super) fn sign(plan: &Plan<'_>, realm: &Realm, now: Time, random: [u8; 16]) 
         client_id: client.id.as_str(),
         exp: now.plus_secs(settings.lifetime_seconds).secs(),
         iat: now.secs(),
-        jti: jti(family.id, random),
+        jti: jti(family, random),
         scope: scope.to_string(),
         extra: release(client, account, scope, ClaimTarget::AccessToken),
     };

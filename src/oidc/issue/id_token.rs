@@ -4,13 +4,12 @@ use crypto::hash;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::IssueError;
+use super::{Basis, IssueError};
 use crate::catalog::Realm;
-use crate::claims::{ClaimTarget, release};
+use crate::claims::{ClaimTarget, release, release_all};
 use crate::client::AtHash;
 use crate::ids::SessionId;
 use crate::time::Time;
-use crate::token::authorization_code::Plan;
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -28,19 +27,39 @@ struct Claims<'a> {
     sid: SessionId,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    c_hash: Option<String>,
     #[serde(flatten)]
     about: Map<String, Value>,
 }
 
-pub(super) fn sign(plan: &Plan<'_>, realm: &Realm, now: Time, access_token: &str) -> Result<String, IssueError> {
-    let Plan { code: _, family, client, account } = plan;
+/// What the id_token is returned with.
+#[derive(Clone, Copy)]
+pub(super) enum With<'a> {
+    /// From the token endpoint, with this access token.
+    TokenEndpoint(&'a str),
+    /// From the authorization endpoint, with these. Their hashes keep anybody from exchanging one of them on the way (OIDC
+    /// Core §3.3.2.11).
+    AuthorizationEndpoint {
+        /// The access token.
+        access_token: Option<&'a str>,
+        /// The code.
+        code: Option<&'a str>,
+    },
+}
+
+pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) -> Result<String, IssueError> {
+    let Basis { client, account, authorization: granted, family: _ } = *basis;
     let settings = &client.id_token;
     let key = realm.keys.signing(settings.algorithm).ok_or(IssueError::NoKey(settings.algorithm))?;
-    let granted = &family.authorization;
-    let at_hash = match settings.at_hash {
-        AtHash::Always => Some(hash::left_half(settings.algorithm, access_token.as_bytes())),
-        AtHash::AuthorizationEndpoint => None,
+    let (access_token, code, alone) = match (with, settings.at_hash) {
+        (With::TokenEndpoint(access_token), AtHash::Always) => (Some(access_token), None, false),
+        (With::TokenEndpoint(_), AtHash::AuthorizationEndpoint) => (None, None, false),
+        (With::AuthorizationEndpoint { access_token, code }, _) => {
+            (access_token, code, access_token.is_none() && code.is_none())
+        }
     };
+    let hash = |text: &str| hash::left_half(settings.algorithm, text.as_bytes());
     let claims = Claims {
         iss: realm.issuer.as_str(),
         sub: account.subject.as_str(),
@@ -51,8 +70,14 @@ pub(super) fn sign(plan: &Plan<'_>, realm: &Realm, now: Time, access_token: &str
         nonce: granted.nonce.as_deref(),
         amr: &granted.amr,
         sid: granted.session,
-        at_hash,
-        about: release(client, account, &granted.scope, ClaimTarget::IdToken),
+        at_hash: access_token.map(hash),
+        c_hash: code.map(hash),
+        // OIDC Core §5.4: where no access token will ever open userinfo, they have no other place.
+        about: if alone {
+            release_all(client, account, &granted.scope)
+        } else {
+            release(client, account, &granted.scope, ClaimTarget::IdToken)
+        },
     };
     Ok(crypto::jws::sign(key, "JWT", &claims)?)
 }

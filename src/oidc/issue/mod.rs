@@ -1,12 +1,15 @@
-//! RFC 6749 §5.1, OIDC Core §3.1.3.3: from a plan to signed tokens.
+//! RFC 6749 §5.1, OIDC Core §3.1.3.3, §3.2.2.5, §3.3.2.5: from what was granted to signed tokens.
 
 use crypto::{Algorithm, SignError};
 use serde::Serialize;
 
+use crate::account::Account;
 use crate::catalog::Realm;
+use crate::client::{Client, ResponseType};
 use crate::ids::FamilyId;
+use crate::records::{Authorization, FamilyRecord};
 use crate::scope::StandardScope;
-use crate::time::Time;
+use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
 use crate::token::authorization_code::Plan;
 
 mod access_token;
@@ -42,15 +45,51 @@ pub enum IssueError {
     Sign(#[from] SignError),
 }
 
+/// What tokens are made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Basis<'a> {
+    /// For whom.
+    pub client: &'a Client,
+    /// About whom.
+    pub account: &'a Account,
+    /// What was granted.
+    pub authorization: &'a Authorization,
+    /// What they belong to.
+    pub family: FamilyId,
+}
+
+impl Basis<'_> {
+    /// The family of what is issued now.
+    pub(crate) fn family(&self, now: Time) -> FamilyRecord {
+        let longest = self.client.access_token.lifetime_seconds.max(self.client.id_token.lifetime_seconds);
+        FamilyRecord {
+            id: self.family,
+            authorization: self.authorization.clone(),
+            created_at: now,
+            expires_at: now.plus_secs(longest.saturating_add(CLOCK_TOLERANCE_SECONDS)),
+            revoked_at: None,
+        }
+    }
+}
+
 /// Signs the tokens of a plan. `random` makes the access token's `jti` unique; it is fresh.
 ///
 /// # Errors
 /// No key, or no signature.
 pub fn tokens(plan: &Plan<'_>, realm: &Realm, now: Time, random: [u8; 16]) -> Result<TokenResponse, IssueError> {
-    let access_token = access_token::sign(plan, realm, now, random)?;
-    let scope = &plan.family.authorization.scope;
-    let id_token =
-        if scope.has(StandardScope::OpenId) { Some(id_token::sign(plan, realm, now, &access_token)?) } else { None };
+    let basis = Basis {
+        client: plan.client,
+        account: plan.account,
+        authorization: &plan.family.authorization,
+        family: plan.family.id,
+    };
+    let access_token = access_token::sign(&basis, realm, now, random)?;
+    let scope = &basis.authorization.scope;
+    let id_token = if scope.has(StandardScope::OpenId) {
+        Some(id_token::sign(&basis, realm, now, id_token::With::TokenEndpoint(&access_token))?)
+    } else {
+        None
+    };
     Ok(TokenResponse {
         access_token,
         token_type: "Bearer",
@@ -58,6 +97,34 @@ pub fn tokens(plan: &Plan<'_>, realm: &Realm, now: Time, random: [u8; 16]) -> Re
         id_token,
         scope: scope.to_string(),
     })
+}
+
+/// OIDC Core §3.2.2.5, §3.3.2.5: the response parameters of the tokens that a response type brings; never a refresh token.
+///
+/// # Errors
+/// No key, or no signature.
+pub(crate) fn from_authorization_endpoint(
+    basis: &Basis<'_>,
+    realm: &Realm,
+    response_type: ResponseType,
+    code: Option<&str>,
+    now: Time,
+    random: [u8; 16],
+) -> Result<Vec<(&'static str, String)>, IssueError> {
+    let mut fields = Vec::new();
+    let access_token =
+        if response_type.has_token() { Some(access_token::sign(basis, realm, now, random)?) } else { None };
+    if let Some(access_token) = &access_token {
+        fields.push(("access_token", access_token.clone()));
+        fields.push(("token_type", "Bearer".to_owned()));
+        fields.push(("expires_in", basis.client.access_token.lifetime_seconds.to_string()));
+        fields.push(("scope", basis.authorization.scope.to_string()));
+    }
+    if response_type.has_id_token() {
+        let with = id_token::With::AuthorizationEndpoint { access_token: access_token.as_deref(), code };
+        fields.push(("id_token", id_token::sign(basis, realm, now, with)?));
+    }
+    Ok(fields)
 }
 
 /// The `jti` of a user's access token: `family ‖ 16 random bytes`, so that its family is found without a table.

@@ -11,11 +11,12 @@ use crate::client::Client;
 use crate::client_auth::Authenticated;
 use crate::form::Form;
 use crate::ids::{CodeId, FamilyId};
+use crate::issue::Basis;
 use crate::opaque::Opaque;
 use crate::pkce::Verifier;
 use crate::records::{CodeFacts, CodeRecord, FamilyRecord};
 use crate::refusal::{Effect, ErrorCode, Refusal, Why};
-use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
+use crate::time::Time;
 
 /// What the client sent.
 #[derive(Debug)]
@@ -100,14 +101,7 @@ pub fn decide<'c>(
         .current(&authorization.subject, &authorization.user_uid)
         .filter(|account| client.user_access.permits(&account.groups))
         .ok_or_else(|| grant(Why::AccountGone, "the person who logged in may not use this application any more"))?;
-    let longest = client.access_token.lifetime_seconds.max(client.id_token.lifetime_seconds);
-    let family = FamilyRecord {
-        id: family,
-        authorization,
-        created_at: now,
-        expires_at: now.plus_secs(longest.saturating_add(CLOCK_TOLERANCE_SECONDS)),
-        revoked_at: None,
-    };
+    let family = Basis { client, account, authorization: &authorization, family }.family(now);
     Ok(Plan { code: record.id, family, client, account })
 }
 

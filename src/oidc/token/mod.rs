@@ -27,7 +27,8 @@ impl Request {
         let sent = form.take_text("grant_type").ok_or_else(|| missing("`grant_type` is missing"))?;
         match GrantType::from_wire(&sent) {
             Some(GrantType::AuthorizationCode) => authorization_code::Request::parse(form).map(Self::AuthorizationCode),
-            None => Err(Refusal::new(
+            // Implicit is no type of a token request.
+            Some(GrantType::Implicit) | None => Err(Refusal::new(
                 ErrorCode::UnsupportedGrantType,
                 Why::GrantTypeUnknown,
                 "this `grant_type` is not supported here; the discovery document lists those that are",

@@ -36,6 +36,10 @@ impl Store for Faulty {
         self.fail()
     }
 
+    fn put_family<'a>(&'a self, _: &'a FamilyRecord) -> Answer<'a, ()> {
+        self.fail()
+    }
+
     fn find_family(&self, _: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
         self.fail()
     }

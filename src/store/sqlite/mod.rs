@@ -103,6 +103,11 @@ impl Store for Sqlite {
         self.write(doing::SPEND_CODE, move |connection| codes::spend(connection, id, &family?, now))
     }
 
+    fn put_family<'a>(&'a self, family: &'a FamilyRecord) -> Answer<'a, ()> {
+        let family = FamilyRow::of(family);
+        self.write(doing::PUT_FAMILY, move |connection| family?.put(connection))
+    }
+
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
         self.read(doing::FIND_FAMILY, move |connection| families::find(connection, id))
     }

@@ -168,6 +168,7 @@ async fn t_p16_when_the_writer_is_dead_every_verb_is_an_error() {
         store.put_code(&code).await.unwrap_err(),
         store.find_code(code.id).await.unwrap_err(),
         store.spend_code(code.id, &family, NOW).await.unwrap_err(),
+        store.put_family(&family).await.unwrap_err(),
         store.find_family(family.id).await.unwrap_err(),
         store.revoke_family(family.id, NOW).await.unwrap_err(),
         store.open_session(&session, None).await.unwrap_err(),

@@ -1,4 +1,5 @@
-//! [`Store::find_family`](crate::Store::find_family), [`revoke_family`](crate::Store::revoke_family).
+//! [`Store::put_family`](crate::Store::put_family), [`find_family`](crate::Store::find_family),
+//! [`revoke_family`](crate::Store::revoke_family).
 
 #![expect(missing_docs, reason = "the names of the checks say what they check")]
 
@@ -25,4 +26,14 @@ pub async fn revoking_one_family_leaves_the_others(store: Subjected) {
     spent(&store, 2).await;
     assert_eq!(store.revoke_family(family(1).id, NOW).await.unwrap(), Ended::Done);
     assert_same(&store.find_family(family(2).id).await.unwrap(), &Some(family(2)));
+}
+
+pub async fn a_family_without_a_code_is_kept_once(store: Subjected) {
+    store.put_family(&family(3)).await.unwrap();
+    assert_same(&store.find_family(family(3).id).await.unwrap(), &Some(family(3)));
+    store.put_family(&family(3)).await.unwrap_err();
+    assert_eq!(store.revoke_family(family(3).id, NOW).await.unwrap(), Ended::Done);
+    // What is taken is not replaced, not even by itself: it would live again.
+    store.put_family(&family(3)).await.unwrap_err();
+    assert!(store.find_family(family(3).id).await.unwrap().unwrap().revoked_at.is_some());
 }
