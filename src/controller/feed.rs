@@ -34,7 +34,7 @@ use crate::apply::records;
 use crate::names::{provider_record, with_suffix};
 use crate::source::Item;
 use crate::tracker::{Delta, Tracker};
-use crate::watch::{Select, Told, WATCH_SECONDS, Watch, watch};
+use crate::watch::{Select, Told, Trouble, WATCH_SECONDS, Watch, watch};
 
 /// News that wait.
 const NEWS: usize = 4096;
@@ -42,8 +42,8 @@ const NEWS: usize = 4096;
 /// How often the API server is asked for a sign of life while nothing changes.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Where much is gone at once, it has to stay gone for so long before it is believed: while a kind is being removed, its
-/// objects are deleted one by one, and the kind itself goes last.
+/// Where much is gone at once, it has to stay gone for so long before it is believed, with the kind there at every look:
+/// while a kind is being removed, its objects are deleted one by one, and the kind itself goes last.
 const SETTLING: Duration = Duration::from_secs(2);
 
 /// How often that is looked at.
@@ -130,6 +130,7 @@ pub async fn run(client: Client, settings: Settings, outlets: Outlets, shutdown:
         assembly: Assembly::new(settings.provider, settings.plain_http),
         changed: false,
         deleted: Instant::now(),
+        confirmed: false,
         vanished: None,
     };
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
@@ -142,12 +143,13 @@ pub async fn run(client: Client, settings: Settings, outlets: Outlets, shutdown:
                 while let Ok((part, one)) = told.try_recv() {
                     feed.take(part, one);
                 }
-                feed.publish().await;
+                feed.publish();
             }
             _ = heartbeat.tick() => feed.heartbeat().await,
             _ = recheck.tick(), if feed.assembly.lost_records() => {
+                feed.confirmed = !feed.assembly.lost_much() || feed.deletions_are_real().await;
                 feed.changed = true;
-                feed.publish().await;
+                feed.publish();
             }
         }
     }
@@ -164,6 +166,8 @@ struct Feed {
     changed: bool,
     /// When a record was deleted last.
     deleted: Instant,
+    /// Whether the API server has said since then that the kind is there all the same.
+    confirmed: bool,
     /// Since when records are kept that vanished with their kind.
     vanished: Option<Instant>,
 }
@@ -172,6 +176,10 @@ impl Feed {
     fn take(&mut self, part: Part, told: Told<Item>) {
         match told {
             Told::Trouble(trouble) => {
+                if matches!((part, &trouble), (Part::Records(_), Trouble::NotInstalled)) {
+                    self.vanished = Some(Instant::now());
+                    self.confirmed = false;
+                }
                 if self.troubles.insert(part) {
                     tracing::warn!(
                         "cannot watch {}: {trouble}; what was loaded is served, and this is tried again",
@@ -192,6 +200,7 @@ impl Feed {
                     self.changed = true;
                     if matches!(delta, Delta::Dropped(_)) {
                         self.deleted = Instant::now();
+                        self.confirmed = false;
                     }
                     self.assembly.take(part, delta);
                 }
@@ -200,12 +209,12 @@ impl Feed {
     }
 
     /// Publishes what there is now, if everything is there.
-    async fn publish(&mut self) {
+    fn publish(&mut self) {
         if !self.changed || !self.trackers.values().all(Tracker::is_complete) {
             return;
         }
         self.changed = false;
-        if !self.assembly.lost_much() || self.deleted.elapsed() >= SETTLING && self.deletions_are_real().await {
+        if !self.assembly.lost_much() || self.confirmed && self.deleted.elapsed() >= SETTLING {
             self.assembly.settle();
         }
         let Some((catalog, loaded)) = tokio::task::block_in_place(|| self.assembly.assemble()) else { return };
@@ -229,8 +238,9 @@ impl Feed {
                     self.vanished = Some(Instant::now());
                     return false;
                 }
-                // Whatever else goes wrong, the watch has said that they are deleted.
-                Ok(Ok(_) | Err(_)) | Err(_) => {}
+                Ok(Ok(_)) => {}
+                // While a kind is being installed its objects cannot be listed; then nothing is known.
+                Ok(Err(_)) | Err(_) => return false,
             }
         }
         match self.vanished {
