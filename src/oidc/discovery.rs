@@ -36,6 +36,10 @@ endpoints! {
     Authorization = "/auth";
     /// RFC 6749 §3.2.
     Token = "/token";
+    /// RFC 7662 §2.
+    Introspection = "/token/introspection";
+    /// RFC 7009 §2.
+    Revocation = "/token/revocation";
     /// OIDC Core §5.3.
     Userinfo = "/me";
     /// Where the login form is posted.
@@ -60,10 +64,16 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
             .into_iter()
             .chain(StandardClaim::ALL.iter().map(|claim| claim.as_str()))
             .collect();
+    let mut proving = wire(ClientAuthMethod::ALL, ClientAuthMethod::as_str);
+    proving.retain(|method| *method != ClientAuthMethod::None.as_str());
     json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": url(Endpoint::Authorization),
         "token_endpoint": url(Endpoint::Token),
+        "introspection_endpoint": url(Endpoint::Introspection),
+        "introspection_endpoint_auth_methods_supported": proving,
+        "revocation_endpoint": url(Endpoint::Revocation),
+        "revocation_endpoint_auth_methods_supported": wire(ClientAuthMethod::ALL, ClientAuthMethod::as_str),
         "userinfo_endpoint": url(Endpoint::Userinfo),
         "jwks_uri": url(Endpoint::Jwks),
         "scopes_supported": wire(StandardScope::ALL, StandardScope::as_str),

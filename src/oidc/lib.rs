@@ -2,11 +2,13 @@
 //!
 //! Reading order: [`ids`], [`time`], [`scope`], [`uri`] (words) → [`client`], [`account`], [`catalog`] (what is served)
 //! → [`records`] (what survives a restart) → [`authorize`] (the request as stages) → [`client_auth`], [`token`],
-//! [`issue`] (the token endpoint) → [`userinfo`], [`discovery`].
+//! [`issue`] (the token endpoint) → [`access_token`] (read back), [`userinfo`],
+//! [`introspection`], [`revocation`] → [`discovery`].
 //!
 //! This member waits for nothing, reads no clock and draws no randomness: all three are arguments. It knows no HTTP
 //! framework and no database.
 
+pub mod access_token;
 pub mod account;
 pub mod acknowledge;
 pub mod authorize;
@@ -17,12 +19,14 @@ pub mod client_auth;
 pub mod discovery;
 pub mod form;
 pub mod ids;
+pub mod introspection;
 pub mod issue;
 pub mod opaque;
 pub mod pkce;
 pub mod prompt;
 pub mod records;
 pub mod refusal;
+pub mod revocation;
 pub mod scope;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -131,6 +131,7 @@ reasons! {
     ResponseModeUnknown = "response_mode_unknown",
     ResponseTypeNotAllowed = "response_type_not_allowed",
     ResponseTypeUnknown = "response_type_unknown",
+    RevokedByClient = "revoked_by_client",
     ScopeMalformed = "scope_malformed",
     ScopeMissing = "scope_missing",
     ScopeNotAllowed = "scope_not_allowed",

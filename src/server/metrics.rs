@@ -171,6 +171,8 @@ pub(crate) const fn route_name(endpoint: Endpoint) -> &'static str {
         Endpoint::Jwks => "jwks",
         Endpoint::Authorization => "authorize",
         Endpoint::Token => "token",
+        Endpoint::Introspection => "introspection",
+        Endpoint::Revocation => "revocation",
         Endpoint::Userinfo => "userinfo",
         Endpoint::Login => "login",
         Endpoint::SelectAccount => "select_account",

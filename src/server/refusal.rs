@@ -59,10 +59,16 @@ pub(crate) fn authorization(headers: &HeaderMap, twice: Why) -> Result<Option<&s
     }
 }
 
-/// A refusal by the token endpoint. `challenged` says that the caller sent an `Authorization` header: only then is it
+/// A refusal by an endpoint at which clients authenticate. `challenged` says that the caller sent an `Authorization` header: only then is it
 /// told by what scheme to authenticate, and by a 401 (RFC 6749 §5.2).
-pub(crate) fn token(call: &Call, refusal: &Refusal, client: Option<&Client>, challenged: bool) -> Response {
-    call.audit_refusal(Endpoint::Token, refusal.code, refusal.why, client);
+pub(crate) fn token(
+    call: &Call,
+    endpoint: Endpoint,
+    refusal: &Refusal,
+    client: Option<&Client>,
+    challenged: bool,
+) -> Response {
+    call.audit_refusal(endpoint, refusal.code, refusal.why, client);
     let unauthorized = refusal.code == ErrorCode::InvalidClient && challenged;
     let status = if unauthorized { StatusCode::UNAUTHORIZED } else { status(refusal.code) };
     let mut response = json_error(status, refusal.code.as_str(), &refusal.description, &call.id);

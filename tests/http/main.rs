@@ -7,6 +7,7 @@ mod documents;
 mod front_channel;
 mod harness;
 mod interaction;
+mod introspection;
 mod refusals;
 mod token;
 mod userinfo;

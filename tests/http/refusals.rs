@@ -20,6 +20,8 @@ fn takes_post(endpoint: Endpoint) -> bool {
         Endpoint::Discovery | Endpoint::Jwks | Endpoint::Style => false,
         Endpoint::Authorization
         | Endpoint::Token
+        | Endpoint::Introspection
+        | Endpoint::Revocation
         | Endpoint::Userinfo
         | Endpoint::Login
         | Endpoint::SelectAccount

@@ -3,7 +3,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::account::Account;
-use crate::ids::Uid;
+use crate::client::Client;
+use crate::ids::{FamilyId, Uid};
 use crate::issue::tokens;
 use crate::testing::*;
 use crate::token::authorization_code::Plan;

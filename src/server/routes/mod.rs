@@ -6,7 +6,9 @@ use oidc::discovery::Endpoint;
 mod authorize;
 mod consent;
 mod documents;
+mod introspection;
 mod login;
+mod revocation;
 mod select_account;
 mod style;
 mod token;
@@ -18,9 +20,9 @@ pub(crate) fn allowed(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Discovery | Endpoint::Jwks => "GET, HEAD, OPTIONS",
         Endpoint::Authorization => "GET, POST",
-        Endpoint::Token => "POST, OPTIONS",
+        Endpoint::Token | Endpoint::Revocation => "POST, OPTIONS",
         Endpoint::Userinfo => "GET, POST, OPTIONS",
-        Endpoint::Login | Endpoint::SelectAccount | Endpoint::Consent => "POST",
+        Endpoint::Introspection | Endpoint::Login | Endpoint::SelectAccount | Endpoint::Consent => "POST",
         Endpoint::Style => "GET, HEAD",
     }
 }
@@ -32,6 +34,8 @@ pub(crate) fn methods(endpoint: Endpoint) -> MethodRouter {
         Endpoint::Jwks => get(documents::jwks).options(documents::preflight),
         Endpoint::Authorization => get(authorize::get).post(authorize::post),
         Endpoint::Token => post(token::post).options(token::preflight),
+        Endpoint::Introspection => post(introspection::post),
+        Endpoint::Revocation => post(revocation::post).options(revocation::preflight),
         Endpoint::Userinfo => get(userinfo::answer).post(userinfo::answer).options(userinfo::preflight),
         Endpoint::Login => post(login::post),
         Endpoint::SelectAccount => post(select_account::post),

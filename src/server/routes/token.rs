@@ -39,7 +39,8 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
     let mut response = match answer(&call, request, &mut client).await {
         Ok(response) => response,
         Err(Failed::Refused(refused)) => {
-            refusal::token(&call, &refused, client, headers.contains_key(header::AUTHORIZATION))
+            let challenged = headers.contains_key(header::AUTHORIZATION);
+            refusal::token(&call, Endpoint::Token, &refused, client, challenged)
         }
         Err(Failed::Trouble(trouble)) => trouble.respond_json(&call),
     };
@@ -60,6 +61,19 @@ async fn answer<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Cl
     match ask {
         token::Request::AuthorizationCode(ask) => redeem(call, &caller, &ask).await,
     }
+}
+
+/// A request of a client that has proved who it is, for the endpoints beside this one; and what else it sent.
+pub(super) async fn called<'c>(
+    call: &'c Call,
+    request: Request,
+    client: &mut Option<&'c Client>,
+) -> Result<(Authenticated<'c>, Form), Failed> {
+    let (parts, mut form) = read(request).await?;
+    let authorization = authorization(&parts.headers, Why::ClientAuthenticationTwice)?;
+    let presented = client_auth::present(authorization, &mut form)?;
+    *client = call.realm().client(presented.claimed_client_id());
+    Ok((presented.authenticate(call.realm(), &call.snapshot.catalog.server_keys)?, form))
 }
 
 async fn read(request: Request) -> Result<(Parts, Form), Failed> {

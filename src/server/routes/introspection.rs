@@ -1,0 +1,40 @@
+//! RFC 7662: the introspection endpoint. No script reads it: what asks is a server.
+
+use axum::extract::Request;
+use axum::response::Response;
+use http::{StatusCode, header};
+use oidc::access_token;
+use oidc::client::Client;
+use oidc::discovery::Endpoint;
+use oidc::introspection::{self, Introspection};
+
+use super::token::called;
+use crate::call::Call;
+use crate::headers::no_store;
+use crate::refusal;
+use crate::refusal::Failed;
+use crate::trouble::json;
+
+/// `POST /token/introspection`
+pub(super) async fn post(call: Call, request: Request) -> Response {
+    let challenged = request.headers().contains_key(header::AUTHORIZATION);
+    let mut client = None;
+    let mut response = match introspect(&call, request, &mut client).await {
+        Ok(response) => response,
+        Err(Failed::Refused(refused)) => refusal::token(&call, Endpoint::Introspection, &refused, client, challenged),
+        Err(Failed::Trouble(trouble)) => trouble.respond_json(&call),
+    };
+    no_store(response.headers_mut());
+    response
+}
+
+async fn introspect<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Client>) -> Result<Response, Failed> {
+    let (caller, mut form) = called(call, request, client).await?;
+    introspection::permit(&caller)?;
+    let token = introspection::token(&mut form)?;
+    let Ok(token) = access_token::read(call.realm(), &token, call.now) else {
+        return Ok(json(StatusCode::OK, &Introspection::INACTIVE));
+    };
+    let family = call.shared.store.find_family(token.family()).await?;
+    Ok(json(StatusCode::OK, &introspection::decide(call.realm(), &caller, &token, family.as_ref())))
+}
