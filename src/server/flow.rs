@@ -16,7 +16,7 @@ use crypto::Secret;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use oidc::authorize::{
     Answer, Binding, Checked, ConsentAsk, Decision, Fresh, Handle, Issued, PageError, Pause, Received, RedirectError,
-    Reply, Stage, Waiting,
+    Stage, Waiting,
 };
 use oidc::client::{Client, GrantType};
 use oidc::discovery::Endpoint;
@@ -30,7 +30,7 @@ use crate::metrics::TokenKind;
 use crate::pages::{self, ConsentPage, Frame, LoginPage, LoginProblem, SelectAccountPage};
 use crate::reply;
 use crate::session::{self, Session};
-use crate::trouble::{Trouble, log_store};
+use crate::trouble::{Trouble, log_issue, log_store};
 
 /// Octets of a sealed request at the most: it must fit into a URL that every browser and proxy passes on, and into a
 /// form beside the other fields.
@@ -148,17 +148,16 @@ async fn decide<'c>(
     let granted = identified.grant(remembered.as_ref().map(|consent| &consent.scope), answer);
     let granted = granted.map_err(|pause| paused(call, headers, pause, Some(session), client))?;
 
-    let unsigned = granted.unsigned();
     let fresh = Fresh {
         code: shared.entropy.opaque(call.now),
         family: FamilyId::new(shared.entropy.uuid(call.now)),
         random: shared.entropy.bytes(),
     };
-    let issued = granted.issue(&fresh, call.now).map_err(|error| {
-        tracing::error!(request.id = %call.id, client.id = %client.id, "cannot issue tokens: {error}");
-        Stop::Redirect(unsigned, client)
+    let issued = granted.issue(&fresh, call.now).map_err(|(error, refusal)| {
+        log_issue(call, client, &error);
+        Stop::Redirect(refusal, client)
     })?;
-    let Issued { authorization, code, family, consent, reply } = issued;
+    let Issued { response_type, code, family, consent, reply } = issued;
     if let Some(consent) = consent {
         shared.store.grant_consent(&consent).await.map_err(&store_failed)?;
     }
@@ -167,23 +166,19 @@ async fn decide<'c>(
     }
     if let Some(code) = &code {
         shared.store.put_code(code).await.map_err(&store_failed)?;
-        call.audit_code(code.id, account, client, &authorization.scope);
+        call.audit_code(code.id, account, client, &code.authorization.scope);
     }
-    let kinds = tokens_in(&reply);
+    let kinds: &[TokenKind] = match (response_type.has_token(), response_type.has_id_token()) {
+        (false, false) => &[],
+        (true, false) => &[TokenKind::Access],
+        (false, true) => &[TokenKind::Id],
+        (true, true) => &[TokenKind::Access, TokenKind::Id],
+    };
     if !kinds.is_empty() {
-        call.audit_tokens(GrantType::Implicit, fresh.family, account, client, &kinds);
+        call.audit_tokens(GrantType::Implicit, fresh.family, account, client, kinds);
     }
     touch(call, session).await;
     Ok(reply::granted(call, &reply))
-}
-
-fn tokens_in(reply: &Reply) -> Vec<TokenKind> {
-    let kinds = reply.fields.iter().filter_map(|(name, _)| match *name {
-        "access_token" => Some(TokenKind::Access),
-        "id_token" => Some(TokenKind::Id),
-        _ => None,
-    });
-    kinds.collect()
 }
 
 /// Writes down that the session was used. The person has their answer either way.

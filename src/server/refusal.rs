@@ -59,15 +59,19 @@ pub(crate) fn authorization(headers: &HeaderMap, twice: Why) -> Result<Option<&s
     }
 }
 
-/// A refusal by an endpoint at which clients authenticate. `challenged` says that the caller sent an `Authorization` header: only then is it
-/// told by what scheme to authenticate, and by a 401 (RFC 6749 §5.2).
+/// No answer by an endpoint at which clients authenticate. `challenged` says that the caller sent an `Authorization`
+/// header: only then is it told by what scheme to authenticate, and by a 401 (RFC 6749 §5.2).
 pub(crate) fn token(
     call: &Call,
     endpoint: Endpoint,
-    refusal: &Refusal,
+    failed: Failed,
     client: Option<&Client>,
     challenged: bool,
 ) -> Response {
+    let refusal = match failed {
+        Failed::Refused(refusal) => refusal,
+        Failed::Trouble(trouble) => return trouble.respond_json(call),
+    };
     call.audit_refusal(endpoint, refusal.code, refusal.why, client);
     let unauthorized = refusal.code == ErrorCode::InvalidClient && challenged;
     let status = if unauthorized { StatusCode::UNAUTHORIZED } else { status(refusal.code) };

@@ -8,7 +8,9 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use oidc::authorize::HandleError;
+use oidc::client::Client;
 use oidc::form::FormError;
+use oidc::issue::IssueError;
 use oidc::refusal::ErrorCode;
 use store::StoreError;
 
@@ -213,6 +215,11 @@ impl From<FormError> for Trouble {
 pub(crate) fn log_store(call: &Call, error: &StoreError) {
     let cause = error.source().map(ToString::to_string);
     tracing::error!(request.id = %call.id, cause, "{error}");
+}
+
+/// A key that is missing is ours to mend.
+pub(crate) fn log_issue(call: &Call, client: &Client, error: &IssueError) {
+    tracing::error!(request.id = %call.id, client.id = %client.id, "cannot issue tokens: {error}");
 }
 
 /// An error as an object (RFC 6749 §5.2), with the ID that the log has.

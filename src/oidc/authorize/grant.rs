@@ -3,7 +3,7 @@
 use super::identify::{Identified, Login, Pause};
 use super::{Demands, Received, RedirectError, Reply, ReplyTo};
 use crate::catalog::Realm;
-use crate::client::{Client, ConsentMode};
+use crate::client::{Client, ConsentMode, ResponseType};
 use crate::ids::{CodeId, FamilyId};
 use crate::issue::{self, Basis, IssueError};
 use crate::opaque::Opaque;
@@ -72,8 +72,8 @@ pub struct Fresh {
 /// What a granted request leads to.
 #[derive(Debug)]
 pub struct Issued {
-    /// What was granted.
-    pub authorization: Authorization,
+    /// What it brings.
+    pub response_type: ResponseType,
     /// To be kept before anything is sent, where a code is.
     pub code: Option<CodeRecord>,
     /// To be kept before anything is sent, where an access token is.
@@ -137,8 +137,8 @@ impl Granted<'_> {
     /// key that is missing leaves nothing behind.
     ///
     /// # Errors
-    /// No key, or no signature.
-    pub fn issue(self, fresh: &Fresh, now: Time) -> Result<Issued, IssueError> {
+    /// No key, or no signature; and what the client is told.
+    pub fn issue(self, fresh: &Fresh, now: Time) -> Result<Issued, (IssueError, RedirectError)> {
         let Self { realm, client, to, demands, login, agreed_now } = self;
         let Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint: _ } = demands;
         let issuer = realm.issuer.as_str().to_owned();
@@ -165,30 +165,26 @@ impl Granted<'_> {
             amr: login.session.amr.clone(),
             session: login.session.id,
         };
+        let code_text = response_type.has_code().then(|| fresh.code.text());
+        let code_text = code_text.as_ref().map(|code| code.expose().as_str());
+        let mut fields: Vec<(&'static str, String)> = Vec::new();
+        fields.extend(code_text.map(|code| ("code", code.to_owned())));
+        let basis = Basis { client, account: login.account, authorization: &authorization, family: fresh.family };
+        match issue::from_authorization_endpoint(&basis, realm, response_type, code_text, now, fresh.random) {
+            Ok(tokens) => fields.extend(tokens),
+            Err(error) => {
+                return Err((error, to.refuse(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)));
+            }
+        }
+        let family = response_type.has_token().then(|| basis.family(now));
         let code = response_type.has_code().then(|| CodeRecord {
             id: CodeId::new(fresh.code.row()),
             proof: fresh.code.hash(),
             redirect_uri: to.redirect_uri.clone(),
             challenge,
-            authorization: authorization.clone(),
+            authorization,
             expires_at: now.plus_secs(realm.settings.code_seconds),
         });
-        let basis = Basis { client, account: login.account, authorization: &authorization, family: fresh.family };
-        let sent_code = code.as_ref().map(|_| fresh.code.text());
-        let mut fields: Vec<(&'static str, String)> =
-            sent_code.iter().map(|code| ("code", code.expose().clone())).collect();
-        let sent_code = sent_code.as_ref().map(|code| code.expose().as_str());
-        fields.extend(issue::from_authorization_endpoint(&basis, realm, response_type, sent_code, now, fresh.random)?);
-        let family = response_type.has_token().then(|| basis.family(now));
-        Ok(Issued { authorization, code, family, consent, reply: to.reply(fields) })
-    }
-
-    /// What to answer where it cannot be signed.
-    pub fn unsigned(&self) -> RedirectError {
-        self.to.clone().refuse(
-            ErrorCode::ServerError,
-            Why::KeyMissing,
-            "the server cannot sign tokens for this application right now",
-        )
+        Ok(Issued { response_type, code, family, consent, reply: to.reply(fields) })
     }
 }

@@ -45,6 +45,11 @@ pub enum IssueError {
     Sign(#[from] SignError),
 }
 
+impl IssueError {
+    /// What the client is told: nothing that it could mend.
+    pub const DESCRIPTION: &str = "the server cannot sign tokens for this application right now";
+}
+
 /// What tokens are made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Basis<'a> {

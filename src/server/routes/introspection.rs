@@ -21,8 +21,7 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
     let mut client = None;
     let mut response = match introspect(&call, request, &mut client).await {
         Ok(response) => response,
-        Err(Failed::Refused(refused)) => refusal::token(&call, Endpoint::Introspection, &refused, client, challenged),
-        Err(Failed::Trouble(trouble)) => trouble.respond_json(&call),
+        Err(failed) => refusal::token(&call, Endpoint::Introspection, failed, client, challenged),
     };
     no_store(response.headers_mut());
     response

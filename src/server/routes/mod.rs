@@ -1,7 +1,12 @@
 //! One file per endpoint. The tables below are all there is: an endpoint without a route does not compile.
 
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
 use oidc::discovery::Endpoint;
+
+use crate::call::Call;
+use crate::cors;
 
 mod authorize;
 mod consent;
@@ -33,13 +38,18 @@ pub(crate) fn methods(endpoint: Endpoint) -> MethodRouter {
         Endpoint::Discovery => get(documents::discovery).options(documents::preflight),
         Endpoint::Jwks => get(documents::jwks).options(documents::preflight),
         Endpoint::Authorization => get(authorize::get).post(authorize::post),
-        Endpoint::Token => post(token::post).options(token::preflight),
+        Endpoint::Token => post(token::post).options(preflight),
         Endpoint::Introspection => post(introspection::post),
-        Endpoint::Revocation => post(revocation::post).options(revocation::preflight),
-        Endpoint::Userinfo => get(userinfo::answer).post(userinfo::answer).options(userinfo::preflight),
+        Endpoint::Revocation => post(revocation::post).options(preflight),
+        Endpoint::Userinfo => get(userinfo::answer).post(userinfo::answer).options(preflight),
         Endpoint::Login => post(login::post),
         Endpoint::SelectAccount => post(select_account::post),
         Endpoint::Consent => post(consent::post),
         Endpoint::Style => get(style::get),
     }
+}
+
+/// `OPTIONS` of what scripts of public clients call.
+async fn preflight(call: Call, request: Request) -> Response {
+    cors::preflight(&call.site.origins, request.headers()).into_response()
 }

@@ -15,22 +15,15 @@ use crate::headers::no_store;
 use crate::refusal::Failed;
 use crate::{cors, refusal};
 
-/// `OPTIONS /token/revocation`
-pub(super) async fn preflight(call: Call, request: Request) -> Response {
-    cors::preflight(&call.site.origins, request.headers()).into_response()
-}
-
 /// `POST /token/revocation`
 pub(super) async fn post(call: Call, request: Request) -> Response {
     let headers = request.headers().clone();
     let mut client = None;
     let mut response = match revoke(&call, request, &mut client).await {
         Ok(()) => StatusCode::OK.into_response(),
-        Err(Failed::Refused(refused)) => {
-            let challenged = headers.contains_key(header::AUTHORIZATION);
-            refusal::token(&call, Endpoint::Revocation, &refused, client, challenged)
+        Err(failed) => {
+            refusal::token(&call, Endpoint::Revocation, failed, client, headers.contains_key(header::AUTHORIZATION))
         }
-        Err(Failed::Trouble(trouble)) => trouble.respond_json(&call),
     };
     cors::answer(client, &headers, response.headers_mut());
     no_store(response.headers_mut());

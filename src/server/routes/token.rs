@@ -4,7 +4,7 @@
 //! whoever loses the race for a code reads the facts again: by then it is a replay, and judged as one.
 
 use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::request::Parts;
 use http::{StatusCode, header};
 use oidc::client::Client;
@@ -12,7 +12,7 @@ use oidc::client_auth::{self, Authenticated};
 use oidc::discovery::Endpoint;
 use oidc::form::Form;
 use oidc::ids::FamilyId;
-use oidc::issue::{self, TokenResponse};
+use oidc::issue::{self, IssueError, TokenResponse};
 use oidc::refusal::{Effect, ErrorCode, Refusal, Why};
 use oidc::token::{self, authorization_code};
 use store::{Ended, Spent};
@@ -21,16 +21,11 @@ use crate::call::Call;
 use crate::headers::no_store;
 use crate::metrics::TokenKind;
 use crate::refusal::{Failed, authorization};
-use crate::trouble::{Trouble, json};
+use crate::trouble::{Trouble, json, log_issue};
 use crate::{body, cors, refusal};
 
 /// How often the facts are read: once, and once more after a lost race.
 const READS: usize = 2;
-
-/// `OPTIONS /token`
-pub(super) async fn preflight(call: Call, request: Request) -> Response {
-    cors::preflight(&call.site.origins, request.headers()).into_response()
-}
 
 /// `POST /token`
 pub(super) async fn post(call: Call, request: Request) -> Response {
@@ -38,11 +33,9 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
     let mut client = None;
     let mut response = match answer(&call, request, &mut client).await {
         Ok(response) => response,
-        Err(Failed::Refused(refused)) => {
-            let challenged = headers.contains_key(header::AUTHORIZATION);
-            refusal::token(&call, Endpoint::Token, &refused, client, challenged)
+        Err(failed) => {
+            refusal::token(&call, Endpoint::Token, failed, client, headers.contains_key(header::AUTHORIZATION))
         }
-        Err(Failed::Trouble(trouble)) => trouble.respond_json(&call),
     };
     cors::answer(client, &headers, response.headers_mut());
     no_store(response.headers_mut());
@@ -141,12 +134,8 @@ async fn carry_out(call: &Call, refused: Refusal) -> Failed {
 
 fn issue(call: &Call, plan: &authorization_code::Plan<'_>) -> Result<TokenResponse, Refusal> {
     issue::tokens(plan, call.realm(), call.now, call.shared.entropy.bytes()).map_err(|error| {
-        tracing::error!(request.id = %call.id, client.id = %plan.client.id, "cannot issue tokens: {error}");
-        Refusal::new(
-            ErrorCode::ServerError,
-            Why::KeyMissing,
-            "the server cannot sign tokens for this application right now",
-        )
+        log_issue(call, plan.client, &error);
+        Refusal::new(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)
     })
 }
 

@@ -1,7 +1,7 @@
 //! OIDC Core §5.3, RFC 6750 §2: the userinfo endpoint.
 
 use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use http::{HeaderMap, Method, StatusCode};
 use oidc::client::Client;
 use oidc::form::Form;
@@ -13,11 +13,6 @@ use crate::headers::no_store;
 use crate::refusal::{Failed, authorization};
 use crate::trouble::json;
 use crate::{body, cors, refusal};
-
-/// `OPTIONS /me`
-pub(super) async fn preflight(call: Call, request: Request) -> Response {
-    cors::preflight(&call.site.origins, request.headers()).into_response()
-}
 
 /// `GET /me`, `POST /me`
 pub(super) async fn answer(call: Call, request: Request) -> Response {
