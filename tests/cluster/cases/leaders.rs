@@ -84,19 +84,25 @@ async fn f43_a_leader_that_was_paused_writes_nothing_once_it_goes_on() -> Result
         scene.ready(APPLICATION, &format!("meanwhile-{number}")).await?;
     }
 
-    // What it had sent before was answered or given up long ago.
     let before = writes(cluster, &leader.credential)?;
     assert!(!before.is_empty(), "this audit log does not know the first controller");
     leader.resume();
     never_both(&pair, Duration::from_secs(2 * LEASE)).await;
     assert!(leads(standby) && !leads(leader));
-    assert_eq!(writes(cluster, &leader.credential)?[before.len()..], [], "written without leading");
+    // A request that the pause cut in two is sent to its end; what it asks for the second controller has done, so that
+    // its precondition fails. No other is sent, and there is one at a time.
+    let mut late = writes(cluster, &leader.credential)?.split_off(before.len());
+    if late.first().is_some_and(|write| write.code == 409) {
+        late.remove(0);
+    }
+    assert_eq!(late, [], "written without leading");
+    let written = writes(cluster, &leader.credential)?.len();
     assert!(leader.logged().contains("leading no more"), "{}", leader.logged());
 
     // It could lead again, and does once it is asked to.
     scene.application("later").await?;
     scene.ready(APPLICATION, "later").await?;
-    assert_eq!(writes(cluster, &leader.credential)?.len(), before.len());
+    assert_eq!(writes(cluster, &leader.credential)?.len(), written);
     standby.pause()?;
     soon(&scene, "the first controller leads again", || leads(leader)).await?;
     scene.application("last").await?;
