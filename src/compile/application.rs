@@ -6,6 +6,7 @@ mod secret;
 
 use api::{ClientAuthenticationType, ConditionType, IdTokenSigningAlgorithm, ObjectKey, OidcApplication, Reason};
 use crypto::{Algorithm, KeyRing};
+use oidc::client::OfflineAccess;
 use oidc::ids::{GroupName, Uid};
 use oidc::scope::{ScopeSet, ScopeToken};
 use oidc::uri::{RedirectKind, RedirectUri};
@@ -53,6 +54,9 @@ pub(crate) struct Attached<'a> {
     pub(crate) may_hold_client_id: bool,
     id_token_seconds: i64,
     access_token_seconds: i64,
+    refresh_token_seconds: i64,
+    /// Whether people are asked about offline access where they are asked about nothing else.
+    offline_access: OfflineAccess,
     /// Values of the groups that may log in.
     groups: Vec<GroupName>,
     /// The client secret that it refers to.
@@ -106,6 +110,14 @@ impl<'a> Application<'a> {
                         .lifetime_seconds
                         .min(tokens.access_token_lifetime_seconds)
                         .min(allowed),
+                    refresh_token_seconds: spec
+                        .refresh_token
+                        .lifetime_seconds
+                        .min(tokens.refresh_token_lifetime_seconds),
+                    offline_access: match decision.nearest.policy.offline_access {
+                        api::OfflineAccess::Consent => OfflineAccess::Consent,
+                        api::OfflineAccess::Silent => OfflineAccess::Silent,
+                    },
                     groups: group_values(groups, provider.key, object, &mut diagnostics),
                     secret: if refers {
                         SecretSource::of(inputs, key, spec, &mut diagnostics)

@@ -12,7 +12,8 @@ use oidc::catalog::{Realm, RealmSettings};
 use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
 use oidc::client::{
     AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthentication, ConsentMode,
-    DefaultAudience, GroupsClaim, IdTokenSettings, Pkce, ScopeClaims, UserAccess,
+    DefaultAudience, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce, RefreshTokenIssuance, RefreshTokenSettings,
+    ScopeClaims, UserAccess,
 };
 use oidc::ids::{GroupName, Uid};
 use oidc::scope::ScopeToken;
@@ -134,6 +135,7 @@ fn client(client: &Client) -> [u8; 32] {
         extra_claims,
         id_token,
         access_token,
+        refresh_token,
         default_max_age_seconds,
         require_auth_time,
         policy_uri,
@@ -191,6 +193,13 @@ fn client(client: &Client) -> [u8; 32] {
     writer.number(*lifetime_seconds);
     writer.flag(*default_audience == DefaultAudience::ClientId);
     writer.text(type_header.as_str());
+    let RefreshTokenSettings { issuance, offline_access, lifetime_seconds, max_lifetime_seconds, reuse_grace_seconds } =
+        refresh_token;
+    writer.flag(*issuance == RefreshTokenIssuance::PromptConsent);
+    writer.flag(*offline_access == OfflineAccess::Consent);
+    for seconds in [lifetime_seconds, max_lifetime_seconds, reuse_grace_seconds] {
+        writer.number(*seconds);
+    }
     writer.flag(default_max_age_seconds.is_some());
     writer.number(default_max_age_seconds.unwrap_or_default());
     writer.flag(*require_auth_time);

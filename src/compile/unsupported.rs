@@ -39,18 +39,12 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
     );
     for (index, grant) in spec.grant_types.iter().enumerate() {
         let missing = match grant {
-            GrantType::AuthorizationCode | GrantType::Implicit => false,
-            GrantType::ClientCredentials
-            | GrantType::Password
-            | GrantType::RefreshToken
-            | GrantType::DeviceCode
-            | GrantType::TokenExchange => true,
+            GrantType::AuthorizationCode | GrantType::Implicit | GrantType::RefreshToken => false,
+            GrantType::ClientCredentials | GrantType::Password | GrantType::DeviceCode | GrantType::TokenExchange => {
+                true
+            }
         };
         found.note(missing, format!("spec.grantTypes[{index}]"), &format!("grant type `{grant}`"), REMOVE);
-    }
-    for (index, scope) in spec.scopes.iter().enumerate() {
-        let missing = scope.as_str() == "offline_access";
-        found.note(missing, format!("spec.scopes[{index}]"), "scope `offline_access`", REMOVE);
     }
     found.note(spec.subject_type == SubjectType::Pairwise, "spec.subjectType", "Pairwise", "write Public");
     found.note(

@@ -41,6 +41,8 @@ wire_enum! {
         AuthorizationCode = "authorization_code",
         /// RFC 6749 §4.2, OIDC Core §3.2: tokens from the authorization endpoint. No token request has this type.
         Implicit = "implicit",
+        /// RFC 6749 §6.
+        RefreshToken = "refresh_token",
     }
 }
 
@@ -154,6 +156,8 @@ pub struct Client {
     pub id_token: IdTokenSettings,
     /// Its access tokens.
     pub access_token: AccessTokenSettings,
+    /// Its refresh tokens.
+    pub refresh_token: RefreshTokenSettings,
     /// `max_age` where a request names none, seconds.
     pub default_max_age_seconds: Option<i64>,
     /// `auth_time` in every id_token.
@@ -281,6 +285,41 @@ pub struct AccessTokenSettings {
     pub default_audience: DefaultAudience,
     /// `typ`.
     pub type_header: TypeHeader,
+}
+
+/// Settings of the refresh token, where the grant is among the client's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RefreshTokenSettings {
+    /// What brings one.
+    pub issuance: RefreshTokenIssuance,
+    /// Whether the person is asked where the application skips consent.
+    pub offline_access: OfflineAccess,
+    /// Lifetime in seconds of each, from its issuance: it slides with every use.
+    pub lifetime_seconds: i64,
+    /// Seconds from the first of a family to the end of the last.
+    pub max_lifetime_seconds: i64,
+    /// Seconds for which a token that was used answers with its successor again, since the first answer may have been
+    /// lost on its way.
+    pub reuse_grace_seconds: i64,
+}
+
+/// What brings a refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefreshTokenIssuance {
+    /// Scope `offline_access` with `prompt=consent` (OIDC Core §11).
+    PromptConsent,
+    /// Scope `offline_access`: the person agreed to it once.
+    OfflineAccess,
+}
+
+/// Whether a person is asked about `offline_access` by an application that skips consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OfflineAccess {
+    /// Once.
+    Consent,
+    /// Not at all, where policy grants that.
+    Silent,
 }
 
 /// `aud` of an access token for no particular resource.

@@ -1,15 +1,22 @@
 //! RFC 7662: what a token is worth right now. A client learns it of its own tokens; all others are not active, whatever
 //! they are (§2.2), so that nobody finds out by asking.
 
-use crypto::Secret;
+use std::borrow::Cow;
+
+use crypto::{Secret, ServerKeys};
 use serde::Serialize;
 
-use crate::access_token::AccessToken;
+use crate::access_token::{self, AccessToken};
 use crate::catalog::Realm;
+use crate::client::Client;
 use crate::client_auth::Authenticated;
 use crate::form::Form;
+use crate::ids::FamilyId;
 use crate::records::FamilyRecord;
+use crate::refresh_token::RefreshToken;
 use crate::refusal::{ErrorCode, Refusal, Why};
+use crate::time::Time;
+use crate::token::refresh_token::{Good, good};
 
 /// The token that is asked about, or to be revoked. `token_type_hint` is not read: a token tells what it is.
 ///
@@ -38,6 +45,39 @@ pub fn permit(caller: &Authenticated<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// A token that was shown to us, and is ours. What was revoked meanwhile is not known yet.
+#[derive(Debug)]
+pub enum Shown<'c> {
+    /// An access token, of any client.
+    Access(AccessToken<'c>),
+    /// A refresh token of the client that shows it.
+    Refresh(RefreshToken),
+}
+
+impl<'c> Shown<'c> {
+    /// Reads a token; `None` for anything that is not good, and not known to be the caller's.
+    pub fn read(
+        realm: &'c Realm,
+        keys: &ServerKeys,
+        caller: &Authenticated<'_>,
+        text: &Secret<String>,
+        now: Time,
+    ) -> Option<Self> {
+        match RefreshToken::open(keys, realm, caller.client(), text) {
+            Some(token) => Some(Self::Refresh(token)),
+            None => access_token::read(realm, text, now).ok().map(Self::Access),
+        }
+    }
+
+    /// The family to look up.
+    pub fn family(&self) -> FamilyId {
+        match self {
+            Self::Access(token) => token.family(),
+            Self::Refresh(token) => token.family(),
+        }
+    }
+}
+
 /// The answer (RFC 7662 §2.2). Of a token that is not active nothing else is told.
 #[derive(Debug, Serialize)]
 pub struct Introspection<'a> {
@@ -48,16 +88,19 @@ pub struct Introspection<'a> {
 
 #[derive(Debug, Serialize)]
 struct Description<'a> {
-    scope: &'a str,
+    scope: Cow<'a, str>,
     client_id: &'a str,
     username: &'a str,
-    token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
     exp: i64,
     iat: i64,
     sub: &'a str,
-    aud: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
     iss: &'a str,
-    jti: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<&'a str>,
 }
 
 impl Introspection<'_> {
@@ -68,26 +111,65 @@ impl Introspection<'_> {
 /// Judges a token that the caller has shown.
 pub fn decide<'a>(
     realm: &'a Realm,
-    caller: &Authenticated<'_>,
+    caller: &Authenticated<'a>,
+    shown: &'a Shown<'_>,
+    family: Option<&FamilyRecord>,
+    now: Time,
+) -> Introspection<'a> {
+    let token = match shown {
+        Shown::Access(token) => access_token(realm, caller.client(), token, family),
+        Shown::Refresh(token) => family.and_then(|family| refresh_token(realm, caller.client(), *token, family, now)),
+    };
+    token.map_or(Introspection::INACTIVE, |token| Introspection { active: true, token: Some(token) })
+}
+
+fn access_token<'a>(
+    realm: &'a Realm,
+    caller: &Client,
     token: &'a AccessToken<'_>,
     family: Option<&FamilyRecord>,
-) -> Introspection<'a> {
-    if token.client().uid != caller.client().uid {
-        return Introspection::INACTIVE;
+) -> Option<Description<'a>> {
+    if token.client().uid != caller.uid {
+        return None;
     }
-    let Ok(account) = token.account(realm, family) else { return Introspection::INACTIVE };
+    let account = token.account(realm, family).ok()?;
     let claims = token.claims();
-    let token = Description {
-        scope: &claims.scope,
+    Some(Description {
+        scope: Cow::Borrowed(&claims.scope),
         client_id: &claims.client_id,
         username: account.username.as_str(),
-        token_type: "Bearer",
+        token_type: Some("Bearer"),
         exp: claims.exp,
         iat: claims.iat,
         sub: &claims.sub,
-        aud: &claims.aud,
+        aud: Some(&claims.aud),
         iss: realm.issuer.as_str(),
-        jti: &claims.jti,
-    };
-    Introspection { active: true, token: Some(token) }
+        jti: Some(&claims.jti),
+    })
+}
+
+/// As the token endpoint would judge it; but for one that was replaced moments ago, which is of no use to anybody new.
+fn refresh_token<'a>(
+    realm: &'a Realm,
+    caller: &'a Client,
+    token: RefreshToken,
+    family: &FamilyRecord,
+    now: Time,
+) -> Option<Description<'a>> {
+    let Good { current, ends, account, scope } = good(realm, caller, token, family, now).ok()?;
+    if current.number != token.number {
+        return None;
+    }
+    Some(Description {
+        scope: Cow::Owned(scope.to_string()),
+        client_id: caller.id.as_str(),
+        username: account.username.as_str(),
+        token_type: None,
+        exp: ends.secs(),
+        iat: current.reached_at.secs(),
+        sub: account.subject.as_str(),
+        aud: None,
+        iss: realm.issuer.as_str(),
+        jti: None,
+    })
 }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`ids`], [`time`], [`scope`], [`uri`] (words) → [`client`], [`account`], [`catalog`] (what is served)
 //! → [`records`] (what survives a restart) → [`authorize`] (the request as stages) → [`client_auth`], [`token`],
-//! [`issue`] (the token endpoint) → [`access_token`] (read back), [`userinfo`],
+//! [`issue`] (the token endpoint) → [`access_token`], [`refresh_token`] (read back), [`userinfo`],
 //! [`introspection`], [`revocation`] → [`discovery`].
 //!
 //! This member waits for nothing, reads no clock and draws no randomness: all three are arguments. It knows no HTTP
@@ -17,6 +17,7 @@ pub mod claims;
 pub mod client;
 pub mod client_auth;
 pub mod discovery;
+mod family;
 pub mod form;
 pub mod ids;
 pub mod introspection;
@@ -25,6 +26,7 @@ pub mod opaque;
 pub mod pkce;
 pub mod prompt;
 pub mod records;
+pub mod refresh_token;
 pub mod refusal;
 pub mod revocation;
 pub mod scope;

@@ -23,7 +23,7 @@ pub struct Authorization {
     pub user_uid: Uid,
     /// The scopes granted.
     pub scope: ScopeSet,
-    /// `nonce` of the request, copied to every id_token.
+    /// `nonce` of the request, copied to the id_tokens that answer it.
     pub nonce: Option<String>,
     /// When the person proved who they are.
     pub auth_time: Time,
@@ -31,8 +31,8 @@ pub struct Authorization {
     pub auth_time_requested: bool,
     /// How they did (RFC 8176).
     pub amr: Vec<String>,
-    /// The session in which it was granted.
-    pub session: SessionId,
+    /// The session in which it was granted, if it was in a browser.
+    pub session: Option<SessionId>,
 }
 
 /// An authorization code as it was issued (RFC 6749 §4.1.2).
@@ -48,6 +48,8 @@ pub struct CodeRecord {
     pub challenge: Option<Challenge>,
     /// What was granted.
     pub authorization: Authorization,
+    /// Everything issued from it belongs to this family; so does what came beside it (OIDC Core §3.3).
+    pub family: FamilyId,
     /// When the code ceases to be good.
     pub expires_at: Time,
 }
@@ -57,13 +59,8 @@ pub struct CodeRecord {
 pub enum CodeFacts {
     /// Not spent; it may have expired all the same.
     Live(CodeRecord),
-    /// Spent: everything issued from it belongs to the family.
-    Spent {
-        /// The code as it was issued.
-        record: CodeRecord,
-        /// What was issued from it.
-        family: FamilyId,
-    },
+    /// Spent.
+    Spent(CodeRecord),
     /// No such row.
     Unknown,
 }
@@ -79,8 +76,19 @@ pub struct FamilyRecord {
     pub created_at: Time,
     /// When the last token that can exist has expired; the row may go then.
     pub expires_at: Time,
+    /// Which refresh token is good, in a family that has any.
+    pub refresh: Option<Generation>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Time>,
+}
+
+/// The refresh token of a family that is good: one at a time, numbered from 0 (RFC 9700 §4.14.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Its number.
+    pub number: u32,
+    /// When it was issued.
+    pub reached_at: Time,
 }
 
 /// A browser session of one person at one issuer.

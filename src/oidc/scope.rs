@@ -42,6 +42,8 @@ scopes! {
     Address = "address", "Your postal address";
     /// `groups`, as far as the application may see them.
     Groups = "groups", "The groups you belong to";
+    /// A refresh token is wanted (OIDC Core §11).
+    OfflineAccess = "offline_access", "Access to all of this while you are away";
 }
 
 impl StandardScope {

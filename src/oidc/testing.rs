@@ -13,14 +13,14 @@ use crate::catalog::{Realm, RealmParts, RealmSettings};
 use crate::claims::StandardClaim;
 use crate::client::{
     AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod, ClientAuthentication,
-    ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, Pkce, ResponseType, ScopeClaims, TypeHeader,
-    UserAccess,
+    ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce, RefreshTokenIssuance,
+    RefreshTokenSettings, ResponseType, ScopeClaims, TypeHeader, UserAccess,
 };
 use crate::form::Form;
-use crate::ids::{ClientId, CodeId, GroupName, SessionId, Subject, Uid, Username};
+use crate::ids::{ClientId, CodeId, FamilyId, GroupName, SessionId, Subject, Uid, Username};
 use crate::opaque::Opaque;
 use crate::pkce::Challenge;
-use crate::records::{Authorization, CodeRecord, SessionRecord};
+use crate::records::{Authorization, CodeRecord, FamilyRecord, SessionRecord};
 use crate::scope::ScopeSet;
 use crate::time::Time;
 use crate::uri::{Issuer, RedirectUri};
@@ -37,6 +37,9 @@ pub const SECRET: &str = "s3cret+with special%characters";
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// RFC 7636 appendix B.
 pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// What is issued for [`code`] belongs to this.
+pub const FAMILY: FamilyId = FamilyId::new(Uuid::from_u128(7));
 
 /// A good authorization request of [`client`].
 pub const GOOD: &[(&str, &str)] = &[
@@ -99,6 +102,13 @@ pub fn client() -> Client {
             absent_claims: AbsentClaims::Omit,
             at_hash: AtHash::Always,
         },
+        refresh_token: RefreshTokenSettings {
+            issuance: RefreshTokenIssuance::PromptConsent,
+            offline_access: OfflineAccess::Consent,
+            lifetime_seconds: 3600,
+            max_lifetime_seconds: 7200,
+            reuse_grace_seconds: 10,
+        },
         access_token: AccessTokenSettings {
             algorithm: Algorithm::ES256,
             lifetime_seconds: 600,
@@ -109,6 +119,15 @@ pub fn client() -> Client {
         require_auth_time: false,
         policy_uri: None,
         tos_uri: None,
+    }
+}
+
+/// The client with refresh tokens, and `offline_access` among its scopes.
+pub fn offline_client() -> Client {
+    Client {
+        grant_types: BTreeSet::from([GrantType::AuthorizationCode, GrantType::RefreshToken]),
+        scopes: scope("openid profile email offline_access"),
+        ..client()
     }
 }
 
@@ -141,6 +160,18 @@ pub fn account() -> Account {
         ]),
         groups: BTreeSet::from([GroupName::new("dev"), GroupName::new("sre")]),
         attributes: BTreeMap::from([("department".to_owned(), "R&D".to_owned())]),
+    }
+}
+
+/// A family of what was granted for [`code`], issued now and without a refresh token.
+pub fn family_record() -> FamilyRecord {
+    FamilyRecord {
+        id: FAMILY,
+        authorization: code_record().authorization,
+        created_at: NOW,
+        expires_at: NOW.plus_secs(3600),
+        refresh: None,
+        revoked_at: None,
     }
 }
 
@@ -211,8 +242,9 @@ pub fn code_record() -> CodeRecord {
             auth_time: NOW.plus_secs(-30),
             auth_time_requested: false,
             amr: vec!["pwd".to_owned()],
-            session: SessionId::new(Uuid::from_u128(1)),
+            session: Some(SessionId::new(Uuid::from_u128(1))),
         },
+        family: FAMILY,
         expires_at: NOW.plus_secs(60),
     }
 }

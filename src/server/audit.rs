@@ -5,12 +5,12 @@
 //! nobody has is such text, and may be a password that was typed into the wrong field.
 
 use oidc::account::Account;
-use oidc::authorize::Decision;
+use oidc::authorize::{Decision, Dropped};
 use oidc::client::{Client, GrantType};
 use oidc::discovery::Endpoint;
-use oidc::ids::{CodeId, FamilyId, SessionId};
+use oidc::ids::{FamilyId, SessionId};
+use oidc::records::CodeRecord;
 use oidc::refusal::{ErrorCode, Why};
-use oidc::scope::ScopeSet;
 
 use crate::call::Call;
 use crate::metrics::{LoginOutcome, TokenKind, route_name};
@@ -52,9 +52,17 @@ impl Call {
         audit!(self, "consent", decision, user.subject = %account.subject, client.id = %client.id);
     }
 
-    /// A code was issued.
-    pub(crate) fn audit_code(&self, code: CodeId, account: &Account, client: &Client, scope: &ScopeSet) {
-        audit!(self, "code_issued", code.id = %code, user.subject = %account.subject, client.id = %client.id, %scope);
+    /// A code was issued. That `offline_access` was left out is no error on the wire: here it says why.
+    pub(crate) fn audit_code(&self, code: &CodeRecord, account: &Account, client: &Client, dropped: Option<Dropped>) {
+        audit!(
+            self,
+            "code_issued",
+            code.id = %code.id,
+            user.subject = %account.subject,
+            client.id = %client.id,
+            scope = %code.authorization.scope,
+            offline_access.dropped = dropped.map(Dropped::as_str)
+        );
     }
 
     /// Tokens were issued.

@@ -157,7 +157,7 @@ async fn decide<'c>(
         log_issue(call, client, &error);
         Stop::Redirect(refusal, client)
     })?;
-    let Issued { response_type, code, family, consent, reply } = issued;
+    let Issued { response_type, code, family, consent, dropped, reply } = issued;
     if let Some(consent) = consent {
         shared.store.grant_consent(&consent).await.map_err(&store_failed)?;
     }
@@ -166,7 +166,7 @@ async fn decide<'c>(
     }
     if let Some(code) = &code {
         shared.store.put_code(code).await.map_err(&store_failed)?;
-        call.audit_code(code.id, account, client, &code.authorization.scope);
+        call.audit_code(code, account, client, dropped);
     }
     let kinds: &[TokenKind] = match (response_type.has_token(), response_type.has_id_token()) {
         (false, false) => &[],

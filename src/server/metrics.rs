@@ -36,6 +36,8 @@ pub(crate) enum TokenKind {
     Access,
     /// OIDC Core §2.
     Id,
+    /// RFC 6749 §1.5.
+    Refresh,
 }
 
 /// How a login ended.
@@ -140,6 +142,7 @@ impl Metrics {
         let kind = match kind {
             TokenKind::Access => "access_token",
             TokenKind::Id => "id_token",
+            TokenKind::Refresh => "refresh_token",
         };
         self.tokens.get_or_create(&TokenLabels { grant_type: grant.as_str(), kind }).inc();
     }

@@ -13,5 +13,6 @@ pub(crate) const PUT_CODE: &str = "keep a code";
 pub(crate) const PUT_FAMILY: &str = "keep a family of tokens";
 pub(crate) const REVOKE_CONSENT: &str = "withdraw a consent";
 pub(crate) const REVOKE_FAMILY: &str = "revoke a family of tokens";
+pub(crate) const ROTATE_FAMILY: &str = "rotate a refresh token";
 pub(crate) const SPEND_CODE: &str = "spend a code";
 pub(crate) const TOUCH_SESSION: &str = "write down that a session was used";

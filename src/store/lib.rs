@@ -51,6 +51,17 @@ pub enum Spent {
     Done,
     /// It was spent, expired or gone already; nothing was written.
     LostRace,
+    /// This call spent it for nothing: what had come beside it was revoked before.
+    Revoked,
+}
+
+/// The outcome of [`Store::rotate_family`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotated {
+    /// This call rotated it.
+    Done,
+    /// It was not of that generation any more, revoked or gone; nothing was written.
+    LostRace,
 }
 
 /// The outcome of [`Store::touch_session`].
@@ -79,7 +90,9 @@ pub trait Store: Send + Sync + 'static {
     /// What is known of a code. Rows of spent codes stay until their family may go, so that a replay is recognised.
     fn find_code(&self, id: CodeId) -> Answer<'_, CodeFacts>;
 
-    /// Spends the code and creates its family, in one transaction, if the code is unspent and `expires_at > now`.
+    /// Spends the code for the family that it names, in one transaction, if the code is unspent and `expires_at > now`. The
+    /// family is created; where it exists, since tokens came beside the code, it lives as long as either asks for, gets the
+    /// refresh token of `family`, and must not be revoked.
     fn spend_code<'a>(&'a self, id: CodeId, family: &'a FamilyRecord, now: Time) -> Answer<'a, Spent>;
 
     /// Keeps the family of tokens that come from no code.
@@ -87,6 +100,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// The family, revoked or not, unless it has been purged.
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>>;
+
+    /// Makes the next refresh token of a family the good one, if it is of generation `from` and not revoked; the family
+    /// lives until `expires_at` at the least.
+    fn rotate_family(&self, id: FamilyId, from: u32, now: Time, expires_at: Time) -> Answer<'_, Rotated>;
 
     /// Revokes one family; the time of the first revocation stays.
     fn revoke_family(&self, id: FamilyId, now: Time) -> Answer<'_, Ended>;

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, Generation, SessionRecord};
 use oidc::time::Time;
 
-use crate::{Answer, CodeFacts, Ended, Spent, Store, StoreError, Touched, doing};
+use crate::{Answer, CodeFacts, Ended, Rotated, Spent, Store, StoreError, Touched, doing};
 
 /// A store that forgets everything when it is dropped; for tests and as the reference for other backends.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ struct Tables {
 #[derive(Debug)]
 struct Code {
     record: CodeRecord,
-    spent_for: Option<FamilyId>,
+    spent: bool,
 }
 
 /// Why the maps could not answer.
@@ -89,7 +89,7 @@ fn ended<T>(removed: Option<T>) -> Ended {
 impl Store for Memory {
     fn put_code<'a>(&'a self, code: &'a CodeRecord) -> Answer<'a, ()> {
         self.answer(doing::PUT_CODE, |tables| {
-            insert(&mut tables.codes, code.id, Code { record: code.clone(), spent_for: None })
+            insert(&mut tables.codes, code.id, Code { record: code.clone(), spent: false })
         })
     }
 
@@ -97,10 +97,8 @@ impl Store for Memory {
         self.answer(doing::FIND_CODE, move |tables| {
             Ok(match tables.codes.get(&id) {
                 None => CodeFacts::Unknown,
-                Some(Code { record, spent_for: None }) => CodeFacts::Live(record.clone()),
-                Some(Code { record, spent_for: Some(family) }) => {
-                    CodeFacts::Spent { record: record.clone(), family: *family }
-                }
+                Some(Code { record, spent: false }) => CodeFacts::Live(record.clone()),
+                Some(Code { record, spent: true }) => CodeFacts::Spent(record.clone()),
             })
         })
     }
@@ -108,11 +106,16 @@ impl Store for Memory {
     fn spend_code<'a>(&'a self, id: CodeId, family: &'a FamilyRecord, now: Time) -> Answer<'a, Spent> {
         self.answer(doing::SPEND_CODE, move |tables| {
             let Some(code) = tables.codes.get_mut(&id) else { return Ok(Spent::LostRace) };
-            if code.spent_for.is_some() || code.record.expires_at <= now {
+            if code.spent || code.record.expires_at <= now || code.record.family != family.id {
                 return Ok(Spent::LostRace);
             }
-            insert(&mut tables.families, family.id, family.clone())?;
-            code.spent_for = Some(family.id);
+            code.spent = true;
+            let kept = tables.families.entry(family.id).or_insert_with(|| family.clone());
+            if kept.revoked_at.is_some() {
+                return Ok(Spent::Revoked);
+            }
+            kept.expires_at = kept.expires_at.max(family.expires_at);
+            kept.refresh = family.refresh;
             Ok(Spent::Done)
         })
     }
@@ -123,6 +126,19 @@ impl Store for Memory {
 
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
         self.answer(doing::FIND_FAMILY, move |tables| Ok(tables.families.get(&id).cloned()))
+    }
+
+    fn rotate_family(&self, id: FamilyId, from: u32, now: Time, expires_at: Time) -> Answer<'_, Rotated> {
+        self.answer(doing::ROTATE_FAMILY, move |tables| {
+            let family = tables.families.get_mut(&id).filter(|family| family.revoked_at.is_none());
+            let Some(family) = family else { return Ok(Rotated::LostRace) };
+            let Some(generation) = family.refresh.as_mut().filter(|generation| generation.number == from) else {
+                return Ok(Rotated::LostRace);
+            };
+            *generation = Generation { number: from.saturating_add(1), reached_at: now };
+            family.expires_at = family.expires_at.max(expires_at);
+            Ok(Rotated::Done)
+        })
     }
 
     fn revoke_family(&self, id: FamilyId, now: Time) -> Answer<'_, Ended> {
@@ -202,8 +218,8 @@ impl Store for Memory {
             let limit = u64::from(limit);
             let expired = families.values().filter(|family| family.expires_at <= now).map(|family| family.id);
             let doomed: BTreeSet<FamilyId> = expired.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
-            let spent = prune(codes, limit, |code| code.spent_for.is_some_and(|family| doomed.contains(&family)));
-            let unspent = prune(codes, limit - spent, |code| code.spent_for.is_none() && code.record.expires_at <= now);
+            let spent = prune(codes, limit, |code| code.spent && doomed.contains(&code.record.family));
+            let unspent = prune(codes, limit - spent, |code| !code.spent && code.record.expires_at <= now);
             let families = prune(families, limit, |family| doomed.contains(&family.id));
             let sessions = prune(sessions, limit, |session| session.expires_at <= now);
             Ok(spent + unspent + families + sessions)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use oidc::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
 use oidc::opaque::ProofHash;
 use oidc::pkce::Challenge;
-use oidc::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord, Generation, SessionRecord};
 use oidc::scope::ScopeSet;
 use oidc::time::Time;
 use serde::Serialize;
@@ -42,11 +42,16 @@ macro_rules! conformance {
             codes::spending_twice_loses_and_writes_nothing
             codes::spending_at_the_exact_expiry_loses
             codes::spending_an_unknown_code_loses
-            codes::a_taken_family_id_is_an_error_and_spends_nothing
+            codes::spending_for_another_family_loses_and_spends_nothing
+            codes::spending_joins_the_family_that_is_there
+            codes::spending_for_a_revoked_family_spends_for_nothing
             families::an_unknown_family_is_nothing
             families::a_family_is_revoked_once
             families::a_family_without_a_code_is_kept_once
             families::revoking_one_family_leaves_the_others
+            families::a_family_without_options_is_found_as_it_was_kept
+            families::rotating_moves_one_generation_on
+            families::rotating_what_is_revoked_or_has_no_refresh_token_loses
             sessions::a_session_is_found_as_it_was_opened
             sessions::opening_ends_the_session_that_is_replaced
             sessions::replacing_what_is_gone_is_no_hindrance
@@ -67,6 +72,7 @@ macro_rules! conformance {
             purge::consents_never_go
             races::one_of_many_puts_an_id
             races::one_of_many_spends_a_code
+            races::one_of_many_rotates_a_family
             races::one_of_many_revokes_a_family
             races::one_of_many_ends_a_session
             races::one_of_many_withdraws_a_consent
@@ -114,7 +120,7 @@ pub fn authorization(n: u64) -> Authorization {
         auth_time: NOW.plus_secs(-5),
         auth_time_requested: true,
         amr: vec!["pwd".to_owned()],
-        session: SessionId::new(uuid(n)),
+        session: Some(SessionId::new(uuid(n))),
     }
 }
 
@@ -126,17 +132,19 @@ pub fn code(n: u64) -> CodeRecord {
         redirect_uri: "https://app.example/cb?a='b'".to_owned(),
         challenge: Challenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
         authorization: authorization(n),
+        family: family(n).id,
         expires_at: NOW.plus_secs(60),
     }
 }
 
-/// A family that may go an hour after [`NOW`].
+/// A family with a refresh token, that may go an hour after [`NOW`].
 pub fn family(n: u64) -> FamilyRecord {
     FamilyRecord {
         id: FamilyId::new(uuid(n)),
         authorization: authorization(n),
         created_at: NOW,
         expires_at: NOW.plus_secs(3600),
+        refresh: Some(Generation { number: 0, reached_at: NOW }),
         revoked_at: None,
     }
 }

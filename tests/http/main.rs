@@ -8,6 +8,7 @@ mod front_channel;
 mod harness;
 mod interaction;
 mod introspection;
+mod refresh;
 mod refusals;
 mod token;
 mod userinfo;

@@ -8,7 +8,7 @@ use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
 use oidc::time::Time;
 use store::memory::Memory;
-use store::{Answer, CodeFacts, Ended, Spent, Store, Touched};
+use store::{Answer, CodeFacts, Ended, Rotated, Spent, Store, Touched};
 
 use crate::harness::Provider;
 
@@ -116,6 +116,10 @@ impl Store for Counting {
 
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
         self.inner.find_family(id)
+    }
+
+    fn rotate_family(&self, id: FamilyId, from: u32, now: Time, expires_at: Time) -> Answer<'_, Rotated> {
+        self.writing().rotate_family(id, from, now, expires_at)
     }
 
     fn revoke_family(&self, id: FamilyId, now: Time) -> Answer<'_, Ended> {

@@ -7,8 +7,8 @@ use crypto::SecretVerifier;
 use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
 use oidc::client::{
     AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod, ClientAuthentication,
-    ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, Pkce, ResponseType, ScopeClaims, TypeHeader,
-    UserAccess,
+    ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, Pkce, RefreshTokenIssuance,
+    RefreshTokenSettings, ResponseType, ScopeClaims, TypeHeader, UserAccess,
 };
 use oidc::ids::{ClientId, Uid};
 
@@ -23,7 +23,7 @@ pub(crate) fn client(
     verifiers: Vec<SecretVerifier>,
 ) -> Client {
     let spec = &application.object.spec;
-    let OidcApplicationSpec { id_token, access_token, .. } = spec;
+    let OidcApplicationSpec { id_token, access_token, refresh_token, .. } = spec;
     let authentication = authentication(spec, verifiers);
     let application_type = match spec.application_type {
         api::ApplicationType::Web => ApplicationType::Web,
@@ -92,6 +92,16 @@ pub(crate) fn client(
                 api::TypeHeader::AtJwt => TypeHeader::AtJwt,
                 api::TypeHeader::Jwt => TypeHeader::Jwt,
             },
+        },
+        refresh_token: RefreshTokenSettings {
+            issuance: match refresh_token.issuance {
+                api::RefreshTokenIssuance::PromptConsent => RefreshTokenIssuance::PromptConsent,
+                api::RefreshTokenIssuance::OfflineAccess => RefreshTokenIssuance::OfflineAccess,
+            },
+            offline_access: attached.offline_access,
+            lifetime_seconds: attached.refresh_token_seconds,
+            max_lifetime_seconds: refresh_token.max_lifetime_seconds,
+            reuse_grace_seconds: refresh_token.reuse_grace_seconds,
         },
         default_max_age_seconds: spec.default_max_age_seconds,
         require_auth_time: spec.require_auth_time,

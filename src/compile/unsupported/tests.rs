@@ -29,13 +29,12 @@ fn nothing_of_an_application_is_passed_over() {
     for grant in [
         "client_credentials",
         "password",
-        "refresh_token",
         "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:token-exchange",
     ] {
         check(json!({"grantTypes": [grant]}), &["spec.grantTypes[0]"]);
     }
-    check(json!({"scopes": ["openid", "offline_access"]}), &["spec.scopes[1]"]);
+    check(json!({"grantTypes": ["authorization_code", "refresh_token"], "scopes": ["openid", "offline_access"]}), &[]);
     check(json!({"subjectType": "Pairwise"}), &["spec.subjectType"]);
     check(json!({"idToken": {"signingAlgorithm": "HS256"}}), &["spec.idToken.signingAlgorithm"]);
     check(json!({"accessToken": {"format": "Opaque"}}), &["spec.accessToken.format"]);

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::address::brings_tokens;
-use super::{Addressed, Checked, Demands, Param, RedirectError};
-use crate::client::{Pkce, ResponseMode, ResponseType};
+use super::{Addressed, Checked, Demands, Dropped, Param, RedirectError};
+use crate::client::{GrantType, Pkce, RefreshTokenIssuance, ResponseMode, ResponseType};
 use crate::ids::Subject;
 use crate::pkce::Challenge;
 use crate::prompt::{self, Prompt, PromptError};
@@ -18,6 +18,12 @@ use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
 
 /// Code, reason and description of one failed check.
 type Fault = (ErrorCode, Why, &'static str);
+
+const NOTHING_KNOWN: Fault = (
+    ErrorCode::InvalidScope,
+    Why::ScopeMissing,
+    "`scope` names nothing that this application can be granted here; send at least openid",
+);
 
 impl<'c> Addressed<'c> {
     /// Judges everything that needs no person.
@@ -40,7 +46,10 @@ impl<'c> Addressed<'c> {
         self.response_mode()?;
         let response_type = self.response_type()?;
         let prompts = self.prompts()?;
-        let scope = self.scope()?;
+        let (scope, dropped) = self.offline_access(self.scope()?, response_type, &prompts);
+        if scope.is_empty() {
+            return Err(NOTHING_KNOWN);
+        }
         let challenge = if response_type.has_code() { self.challenge()? } else { None };
         let max_age_seconds = self.max_age()?;
         let hint = self.hint(now)?;
@@ -55,7 +64,7 @@ impl<'c> Addressed<'c> {
         if response_type.has_id_token() {
             id_token_from_here(&scope, nonce.as_deref())?;
         }
-        Ok(Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint })
+        Ok(Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint, dropped })
     }
 
     fn param(&self, param: Param) -> Option<&str> {
@@ -175,11 +184,7 @@ impl<'c> Addressed<'c> {
                 || self.client.scopes.iter().any(|allowed| allowed == token)
         });
         if known.is_empty() {
-            return Err((
-                ErrorCode::InvalidScope,
-                Why::ScopeMissing,
-                "`scope` names nothing that is known here; send at least openid",
-            ));
+            return Err(NOTHING_KNOWN);
         }
         if known.is_subset(&self.client.scopes) {
             Ok(known)
@@ -190,6 +195,32 @@ impl<'c> Addressed<'c> {
                 "a scope that was asked for is not among the application's spec.scopes",
             ))
         }
+    }
+
+    /// `offline_access` where a refresh token can come of it.
+    fn offline_access(
+        &self,
+        scope: ScopeSet,
+        response_type: ResponseType,
+        prompts: &BTreeSet<Prompt>,
+    ) -> (ScopeSet, Option<Dropped>) {
+        if !scope.has(StandardScope::OfflineAccess) {
+            return (scope, None);
+        }
+        let prompted = match self.client.refresh_token.issuance {
+            RefreshTokenIssuance::PromptConsent => prompts.contains(&Prompt::Consent),
+            RefreshTokenIssuance::OfflineAccess => true,
+        };
+        let dropped = if !response_type.has_code() {
+            Dropped::NoCode
+        } else if !self.client.grant_types.contains(&GrantType::RefreshToken) {
+            Dropped::NoGrant
+        } else if !prompted {
+            Dropped::NoPrompt
+        } else {
+            return (scope, None);
+        };
+        (scope.filter(|token| token.as_str() != StandardScope::OfflineAccess.as_str()), Some(dropped))
     }
 
     fn challenge(&self) -> Result<Option<Challenge>, Fault> {

@@ -1,16 +1,17 @@
 //! OIDC Core §3.1.2.4, RFC 8252 §8.6: what the person agrees to share, and the code that follows from it.
 
 use super::identify::{Identified, Login, Pause};
-use super::{Demands, Received, RedirectError, Reply, ReplyTo};
+use super::{Demands, Dropped, Received, RedirectError, Reply, ReplyTo};
 use crate::catalog::Realm;
-use crate::client::{Client, ConsentMode, ResponseType};
+use crate::client::{Client, ConsentMode, OfflineAccess, ResponseType};
+use crate::family;
 use crate::ids::{CodeId, FamilyId};
 use crate::issue::{self, Basis, IssueError};
 use crate::opaque::Opaque;
 use crate::prompt::Prompt;
 use crate::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord};
 use crate::refusal::{ErrorCode, Why};
-use crate::scope::ScopeSet;
+use crate::scope::{ScopeSet, StandardScope};
 use crate::time::Time;
 use crate::uri::RedirectKind;
 
@@ -63,7 +64,7 @@ pub struct Granted<'c> {
 pub struct Fresh {
     /// A time-ordered row and 32 random octets.
     pub code: Opaque,
-    /// For what is issued here, apart from what the code will yield.
+    /// For what is issued here, and what the code will yield.
     pub family: FamilyId,
     /// For the `jti` of an access token.
     pub random: [u8; 16],
@@ -80,6 +81,8 @@ pub struct Issued {
     pub family: Option<FamilyRecord>,
     /// To be kept before anything is sent, where the person has just agreed.
     pub consent: Option<ConsentRecord>,
+    /// Why `offline_access` was not granted, where it was asked for in vain.
+    pub dropped: Option<Dropped>,
     /// To be sent.
     pub reply: Reply,
 }
@@ -127,7 +130,12 @@ fn must_ask(client: &Client, demands: &Demands, redirect_uri: &str, remembered: 
         return true;
     }
     match client.consent {
-        ConsentMode::Skip => false,
+        ConsentMode::Skip => {
+            let offline = StandardScope::OfflineAccess;
+            client.refresh_token.offline_access == OfflineAccess::Consent
+                && demands.scope.has(offline)
+                && !remembered.is_some_and(|agreed| agreed.has(offline))
+        }
         ConsentMode::Required => !remembered.is_some_and(|agreed| demands.scope.is_subset(agreed)),
     }
 }
@@ -140,7 +148,7 @@ impl Granted<'_> {
     /// No key, or no signature; and what the client is told.
     pub fn issue(self, fresh: &Fresh, now: Time) -> Result<Issued, (IssueError, RedirectError)> {
         let Self { realm, client, to, demands, login, agreed_now } = self;
-        let Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint: _ } = demands;
+        let Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint: _, dropped } = demands;
         let issuer = realm.issuer.as_str().to_owned();
         let consent = agreed_now.then(|| ConsentRecord {
             issuer: issuer.clone(),
@@ -163,28 +171,37 @@ impl Granted<'_> {
                 || max_age_seconds.is_some()
                 || prompts.contains(&Prompt::Login),
             amr: login.session.amr.clone(),
-            session: login.session.id,
+            session: Some(login.session.id),
         };
         let code_text = response_type.has_code().then(|| fresh.code.text());
         let code_text = code_text.as_ref().map(|code| code.expose().as_str());
         let mut fields: Vec<(&'static str, String)> = Vec::new();
         fields.extend(code_text.map(|code| ("code", code.to_owned())));
-        let basis = Basis { client, account: login.account, authorization: &authorization, family: fresh.family };
+        let basis = Basis {
+            client,
+            account: login.account,
+            authorization: &authorization,
+            scope: &authorization.scope,
+            family: fresh.family,
+        };
         match issue::from_authorization_endpoint(&basis, realm, response_type, code_text, now, fresh.random) {
             Ok(tokens) => fields.extend(tokens),
             Err(error) => {
                 return Err((error, to.refuse(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)));
             }
         }
-        let family = response_type.has_token().then(|| basis.family(now));
+        let family = response_type
+            .has_token()
+            .then(|| family::begin_without_refresh(client, fresh.family, authorization.clone(), now));
         let code = response_type.has_code().then(|| CodeRecord {
             id: CodeId::new(fresh.code.row()),
             proof: fresh.code.hash(),
             redirect_uri: to.redirect_uri.clone(),
             challenge,
             authorization,
+            family: fresh.family,
             expires_at: now.plus_secs(realm.settings.code_seconds),
         });
-        Ok(Issued { response_type, code, family, consent, reply: to.reply(fields) })
+        Ok(Issued { response_type, code, family, consent, dropped, reply: to.reply(fields) })
     }
 }

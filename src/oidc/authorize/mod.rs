@@ -75,6 +75,29 @@ struct Demands {
     challenge: Option<Challenge>,
     nonce: Option<String>,
     hint: Option<Subject>,
+    dropped: Option<Dropped>,
+}
+
+/// Why scope `offline_access` is left out of a request, without an error (OIDC Core §11); for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// No code is returned, and a refresh token comes for a code alone.
+    NoCode,
+    /// `refresh_token` is not among the application's grant types.
+    NoGrant,
+    /// The request lacks `prompt=consent`, which the application's `refreshToken.issuance` demands.
+    NoPrompt,
+}
+
+impl Dropped {
+    /// The text in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCode => "response_type returns no code",
+            Self::NoGrant => "refresh_token is not among spec.grantTypes",
+            Self::NoPrompt => "prompt lacks consent (spec.refreshToken.issuance)",
+        }
+    }
 }
 
 /// A refusal before the redirect URI is trusted: shown as a page, never redirected.

@@ -1,7 +1,10 @@
 use super::*;
-use crate::client::{ApplicationType, ConsentMode, Pkce, ResponseMode, UserAccess};
+use crate::client::{
+    ApplicationType, ConsentMode, GrantType, OfflineAccess, Pkce, RefreshTokenIssuance, ResponseMode, UserAccess,
+};
 use crate::ids::{FamilyId, GroupName, SessionId};
 use crate::opaque::Opaque;
+use crate::scope::StandardScope;
 use crate::testing::*;
 use uuid::Uuid;
 
@@ -274,6 +277,61 @@ fn consent_is_asked_once_and_again_for_what_is_new() {
     // The application's scopes were widened while the page was open.
     let wider = [("scope", "openid email profile")];
     assert_eq!(ask(&wider, None, Some(Decision::Allow)).as_deref(), Some("ask email openid profile"));
+}
+
+const OFFLINE: &[(&str, &str)] = &[("scope", "openid email offline_access"), ("prompt", "consent")];
+
+/// What becomes of `offline_access`: whether it is granted, or why not.
+fn offline(client: Client, changes: &[(&str, &str)]) -> Result<bool, Dropped> {
+    let client = Client { consent: ConsentMode::Skip, ..client };
+    let remembered = Some("openid email offline_access");
+    let changes = changed(&changed(OFFLINE, &[("prompt", "-")]), changes);
+    let realm = realm_of(ISSUER, vec![client.clone()], vec![account()]);
+    let demands = with(&changes).address(&realm).unwrap().check(NOW).unwrap().demands;
+    assert_eq!(demands.scope.has(StandardScope::OfflineAccess), demands.dropped.is_none());
+    if !demands.prompts.contains(&Prompt::Consent) {
+        assert_eq!(consent(client, &changes, remembered, None).unwrap().dropped, demands.dropped);
+    }
+    demands.dropped.map_or(Ok(true), Err)
+}
+
+#[test]
+fn offline_access_is_dropped_where_no_refresh_token_can_come_of_it() {
+    let implicit = Client {
+        grant_types: [GrantType::Implicit, GrantType::RefreshToken].into(),
+        response_types: [ResponseType::IdToken].into(),
+        ..offline_client()
+    };
+    assert_eq!(offline(implicit, &[("response_type", "id_token"), ("prompt", "consent")]), Err(Dropped::NoCode));
+    let without_grant = Client { grant_types: [GrantType::AuthorizationCode].into(), ..offline_client() };
+    assert_eq!(offline(without_grant, &[("prompt", "consent")]), Err(Dropped::NoGrant));
+    assert_eq!(offline(offline_client(), &[]), Err(Dropped::NoPrompt));
+    assert_eq!(offline(offline_client(), &[("prompt", "consent")]), Ok(true));
+    let mut by_scope = offline_client();
+    by_scope.refresh_token.issuance = RefreshTokenIssuance::OfflineAccess;
+    assert_eq!(offline(by_scope, &[]), Ok(true));
+
+    // Nothing is left to be granted.
+    let realm = realm_of(ISSUER, vec![offline_client()], vec![]);
+    let alone = with(&[("scope", "offline_access")]).address(&realm).unwrap().check(NOW).unwrap_err();
+    assert_eq!(alone.code, ErrorCode::InvalidScope);
+}
+
+#[test]
+fn offline_access_is_shown_once_where_consent_is_skipped_unless_policy_is_silent() {
+    let mut skips = Client { consent: ConsentMode::Skip, ..offline_client() };
+    skips.refresh_token.issuance = RefreshTokenIssuance::OfflineAccess;
+    let wide = [("scope", "openid email offline_access")];
+    let ask = |client: &Client, changes: &[_], remembered| consent(client.clone(), changes, remembered, None).err();
+    assert_eq!(ask(&skips, &wide, None).as_deref(), Some("ask email offline_access openid"));
+    assert_eq!(ask(&skips, &wide, Some("openid")).as_deref(), Some("ask email offline_access openid"));
+    assert_eq!(ask(&skips, &wide, Some("offline_access")), None, "the rest is not asked for");
+    assert_eq!(ask(&skips, &[], None), None);
+    skips.refresh_token.offline_access = OfflineAccess::Silent;
+    assert_eq!(ask(&skips, &wide, None), None);
+    assert_eq!(ask(&skips, OFFLINE, None).as_deref(), Some("ask email offline_access openid"), "prompt=consent asks");
+    skips.consent = ConsentMode::Required;
+    assert!(ask(&skips, &wide, Some("openid email")).is_some(), "silence is for who skips consent");
 }
 
 #[test]

@@ -25,10 +25,9 @@ struct Claims<'a> {
 }
 
 pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, random: [u8; 16]) -> Result<String, IssueError> {
-    let Basis { client, account, authorization, family } = *basis;
+    let Basis { client, account, authorization: _, scope, family } = *basis;
     let settings = &client.access_token;
     let key = realm.keys.signing(settings.algorithm).ok_or(IssueError::NoKey(settings.algorithm))?;
-    let scope = &authorization.scope;
     let claims = Claims {
         iss: realm.issuer.as_str(),
         sub: account.subject.as_str(),

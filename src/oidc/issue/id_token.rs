@@ -4,7 +4,7 @@ use crypto::hash;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Basis, IssueError};
+use super::{Basis, IssueError, Occasion};
 use crate::catalog::Realm;
 use crate::claims::{ClaimTarget, release, release_all};
 use crate::client::AtHash;
@@ -24,7 +24,8 @@ struct Claims<'a> {
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
-    sid: SessionId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +38,7 @@ struct Claims<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum With<'a> {
     /// From the token endpoint, with this access token.
-    TokenEndpoint(&'a str),
+    TokenEndpoint(&'a str, Occasion),
     /// From the authorization endpoint, with these. Their hashes keep anybody from exchanging one of them on the way (OIDC
     /// Core §3.3.2.11).
     AuthorizationEndpoint {
@@ -49,15 +50,20 @@ pub(super) enum With<'a> {
 }
 
 pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) -> Result<String, IssueError> {
-    let Basis { client, account, authorization: granted, family: _ } = *basis;
+    let Basis { client, account, authorization: granted, scope, family: _ } = *basis;
     let settings = &client.id_token;
     let key = realm.keys.signing(settings.algorithm).ok_or(IssueError::NoKey(settings.algorithm))?;
     let (access_token, code, alone) = match (with, settings.at_hash) {
-        (With::TokenEndpoint(access_token), AtHash::Always) => (Some(access_token), None, false),
-        (With::TokenEndpoint(_), AtHash::AuthorizationEndpoint) => (None, None, false),
+        (With::TokenEndpoint(access_token, _), AtHash::Always) => (Some(access_token), None, false),
+        (With::TokenEndpoint(..), AtHash::AuthorizationEndpoint) => (None, None, false),
         (With::AuthorizationEndpoint { access_token, code }, _) => {
             (access_token, code, access_token.is_none() && code.is_none())
         }
+    };
+    // OIDC Core §12.2: a refreshed id_token answers no request of the browser.
+    let nonce = match with {
+        With::TokenEndpoint(_, Occasion::Refreshed) => None,
+        With::TokenEndpoint(_, Occasion::Granted) | With::AuthorizationEndpoint { .. } => granted.nonce.as_deref(),
     };
     let hash = |text: &str| hash::left_half(settings.algorithm, text.as_bytes());
     let claims = Claims {
@@ -67,16 +73,16 @@ pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) 
         exp: now.plus_secs(settings.lifetime_seconds).secs(),
         iat: now.secs(),
         auth_time: granted.auth_time_requested.then(|| granted.auth_time.secs()),
-        nonce: granted.nonce.as_deref(),
+        nonce,
         amr: &granted.amr,
         sid: granted.session,
         at_hash: access_token.map(hash),
         c_hash: code.map(hash),
         // OIDC Core §5.4: where no access token will ever open userinfo, they have no other place.
         about: if alone {
-            release_all(client, account, &granted.scope)
+            release_all(client, account, scope)
         } else {
-            release(client, account, &granted.scope, ClaimTarget::IdToken)
+            release(client, account, scope, ClaimTarget::IdToken)
         },
     };
     Ok(crypto::jws::sign(key, "JWT", &claims)?)

@@ -1,6 +1,6 @@
 //! RFC 6749 §5.1, OIDC Core §3.1.3.3, §3.2.2.5, §3.3.2.5: from what was granted to signed tokens.
 
-use crypto::{Algorithm, SignError};
+use crypto::{Algorithm, ServerKeys, SignError};
 use serde::Serialize;
 
 use crate::account::Account;
@@ -8,9 +8,9 @@ use crate::catalog::Realm;
 use crate::client::{Client, ResponseType};
 use crate::ids::FamilyId;
 use crate::records::{Authorization, FamilyRecord};
-use crate::scope::StandardScope;
-use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
-use crate::token::authorization_code::Plan;
+use crate::refresh_token::RefreshToken;
+use crate::scope::{ScopeSet, StandardScope};
+use crate::time::Time;
 
 mod access_token;
 mod id_token;
@@ -22,6 +22,8 @@ pub struct TokenResponse {
     token_type: &'static str,
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
@@ -31,6 +33,11 @@ impl TokenResponse {
     /// Whether an id_token is in it.
     pub fn has_id_token(&self) -> bool {
         self.id_token.is_some()
+    }
+
+    /// Whether a refresh token is in it.
+    pub fn has_refresh_token(&self) -> bool {
+        self.refresh_token.is_some()
     }
 }
 
@@ -52,53 +59,71 @@ impl IssueError {
 
 /// What tokens are made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Basis<'a> {
+pub(crate) struct Basis<'a> {
     /// For whom.
-    pub client: &'a Client,
+    pub(crate) client: &'a Client,
     /// About whom.
-    pub account: &'a Account,
+    pub(crate) account: &'a Account,
     /// What was granted.
-    pub authorization: &'a Authorization,
+    pub(crate) authorization: &'a Authorization,
+    /// What of it these tokens are for.
+    pub(crate) scope: &'a ScopeSet,
     /// What they belong to.
-    pub family: FamilyId,
+    pub(crate) family: FamilyId,
 }
 
-impl Basis<'_> {
-    /// The family of what is issued now.
-    pub(crate) fn family(&self, now: Time) -> FamilyRecord {
-        let longest = self.client.access_token.lifetime_seconds.max(self.client.id_token.lifetime_seconds);
-        FamilyRecord {
-            id: self.family,
-            authorization: self.authorization.clone(),
-            created_at: now,
-            expires_at: now.plus_secs(longest.saturating_add(CLOCK_TOLERANCE_SECONDS)),
-            revoked_at: None,
-        }
-    }
+/// What the token endpoint grants about a person, whatever the grant type.
+#[derive(Debug)]
+pub struct Grant<'c> {
+    /// For whom.
+    pub client: &'c Client,
+    /// About whom.
+    pub account: &'c Account,
+    /// The family as it is once the request has been carried out.
+    pub family: FamilyRecord,
+    /// The scopes of this answer.
+    pub scope: ScopeSet,
+    /// Why there are tokens now.
+    pub(crate) occasion: Occasion,
 }
 
-/// Signs the tokens of a plan. `random` makes the access token's `jti` unique; it is fresh.
+/// Why there are tokens now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// Somebody has just agreed to it.
+    Granted,
+    /// They agreed to it earlier.
+    Refreshed,
+}
+
+/// Signs the tokens of a grant. `random` makes the access token's `jti` unique; it is fresh.
 ///
 /// # Errors
 /// No key, or no signature.
-pub fn tokens(plan: &Plan<'_>, realm: &Realm, now: Time, random: [u8; 16]) -> Result<TokenResponse, IssueError> {
-    let basis = Basis {
-        client: plan.client,
-        account: plan.account,
-        authorization: &plan.family.authorization,
-        family: plan.family.id,
-    };
+pub fn tokens(
+    grant: &Grant<'_>,
+    realm: &Realm,
+    keys: &ServerKeys,
+    now: Time,
+    random: [u8; 16],
+) -> Result<TokenResponse, IssueError> {
+    let Grant { client, account, family, scope, occasion } = grant;
+    let basis = Basis { client, account, authorization: &family.authorization, scope, family: family.id };
     let access_token = access_token::sign(&basis, realm, now, random)?;
-    let scope = &basis.authorization.scope;
     let id_token = if scope.has(StandardScope::OpenId) {
-        Some(id_token::sign(&basis, realm, now, id_token::With::TokenEndpoint(&access_token))?)
+        Some(id_token::sign(&basis, realm, now, id_token::With::TokenEndpoint(&access_token, *occasion))?)
     } else {
         None
     };
+    let refresh_token = family.refresh.map(|generation| {
+        let token = RefreshToken { family: family.id, number: generation.number };
+        token.text(keys, realm, client).expose().clone()
+    });
     Ok(TokenResponse {
         access_token,
         token_type: "Bearer",
-        expires_in: plan.client.access_token.lifetime_seconds,
+        expires_in: client.access_token.lifetime_seconds,
+        refresh_token,
         id_token,
         scope: scope.to_string(),
     })
@@ -123,7 +148,7 @@ pub(crate) fn from_authorization_endpoint(
         fields.push(("access_token", access_token.clone()));
         fields.push(("token_type", "Bearer".to_owned()));
         fields.push(("expires_in", basis.client.access_token.lifetime_seconds.to_string()));
-        fields.push(("scope", basis.authorization.scope.to_string()));
+        fields.push(("scope", basis.scope.to_string()));
     }
     if response_type.has_id_token() {
         let with = id_token::With::AuthorizationEndpoint { access_token: access_token.as_deref(), code };

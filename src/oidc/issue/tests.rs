@@ -4,27 +4,20 @@ use uuid::Uuid;
 
 use super::*;
 use crate::client::*;
-use crate::records::FamilyRecord;
+use crate::records::Generation;
 use crate::testing::*;
 use crate::time::CLOCK_TOLERANCE_SECONDS;
 
-pub(crate) fn family() -> FamilyRecord {
-    FamilyRecord {
-        id: FamilyId::new(Uuid::from_u128(7)),
-        authorization: code_record().authorization,
-        created_at: NOW,
-        expires_at: NOW.plus_secs(3600),
-        revoked_at: None,
-    }
+fn grant<'c>(client: &'c Client, account: &'c Account, family: FamilyRecord) -> Grant<'c> {
+    let scope = family.authorization.scope.clone();
+    Grant { client, account, family, scope, occasion: Occasion::Granted }
 }
 
 fn issue(client: &Client, change: impl FnOnce(&mut FamilyRecord)) -> TokenResponse {
     let realm = realm_of(ISSUER, vec![client.clone()], vec![account()]);
-    let mut family = family();
+    let mut family = family_record();
     change(&mut family);
-    let account = account();
-    let plan = Plan { code: code_record().id, family, client, account: &account };
-    tokens(&plan, &realm, NOW, [9; 16]).unwrap()
+    tokens(&grant(client, &account(), family), &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap()
 }
 
 fn claims(token: &str, typ: &str, audience: &str) -> Map<String, Value> {
@@ -45,7 +38,7 @@ fn rfc9068_an_access_token_has_these_claims_and_no_other() {
     let response = issue(&client(), |_| {});
     let expect = json!({
         "iss": ISSUER, "sub": "alice-subject", "aud": ISSUER, "client_id": "team-a.notes",
-        "iat": NOW.secs(), "exp": NOW.secs() + 600, "jti": jti(family().id, [9; 16]), "scope": "email openid",
+        "iat": NOW.secs(), "exp": NOW.secs() + 600, "jti": jti(FAMILY, [9; 16]), "scope": "email openid",
     });
     assert_eq!(Value::Object(claims(&response.access_token, "at+jwt", ISSUER)), expect);
     assert_eq!((response.expires_in, response.token_type), (600, "Bearer"));
@@ -91,18 +84,34 @@ fn without_openid_there_is_no_id_token() {
 }
 
 #[test]
+fn what_is_refreshed_answers_no_nonce_and_covers_what_was_asked_for() {
+    let (client, account) = (client(), account());
+    let refresh = Some(Generation { number: 4, reached_at: NOW });
+    let family = FamilyRecord { refresh, ..family_record() };
+    let refreshed = Grant { scope: scope("openid"), occasion: Occasion::Refreshed, ..grant(&client, &account, family) };
+    let response = tokens(&refreshed, &realm(), &SERVER_KEYS, NOW, [9; 16]).unwrap();
+    assert_eq!(response.scope, "openid");
+    assert_eq!(claims(&response.access_token, "at+jwt", ISSUER)["scope"], "openid");
+    let id_token = claims(response.id_token.as_deref().unwrap(), "JWT", "team-a.notes");
+    assert!(!id_token.contains_key("nonce"), "OIDC Core §12.2");
+    assert_eq!(id_token["sid"], Uuid::from_u128(1).to_string());
+    let token = RefreshToken { family: FAMILY, number: 4 }.text(&SERVER_KEYS, &realm(), &client);
+    assert_eq!(response.refresh_token.as_deref(), Some(token.expose().as_str()));
+}
+
+#[test]
 fn a_missing_key_is_our_fault() {
     let mut client = client();
     client.id_token.algorithm = Algorithm::RS256;
     let realm = realm_of(ISSUER, vec![], vec![]);
     let account = account();
-    let plan = Plan { code: code_record().id, family: family(), client: &client, account: &account };
-    assert_eq!(tokens(&plan, &realm, NOW, [9; 16]).err(), Some(IssueError::NoKey(Algorithm::RS256)));
+    let grant = grant(&client, &account, family_record());
+    assert_eq!(tokens(&grant, &realm, &SERVER_KEYS, NOW, [9; 16]).err(), Some(IssueError::NoKey(Algorithm::RS256)));
 }
 
 #[test]
 fn a_jti_names_its_family() {
-    assert_eq!(family_of(&jti(family().id, [9; 16])), Some(family().id));
+    assert_eq!(family_of(&jti(FAMILY, [9; 16])), Some(FAMILY));
     for bad in ["", "x", &"A".repeat(42), &"A".repeat(44)] {
         assert_eq!(family_of(bad), None, "{bad}");
     }

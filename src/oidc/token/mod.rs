@@ -6,12 +6,15 @@ use crate::form::Form;
 use crate::refusal::{ErrorCode, Refusal, Why};
 
 pub mod authorization_code;
+pub mod refresh_token;
 
 /// A token request, parsed.
 #[derive(Debug)]
 pub enum Request {
     /// RFC 6749 §4.1.3.
     AuthorizationCode(authorization_code::Request),
+    /// RFC 6749 §6.
+    RefreshToken(refresh_token::Request),
 }
 
 impl Request {
@@ -27,6 +30,7 @@ impl Request {
         let sent = form.take_text("grant_type").ok_or_else(|| missing("`grant_type` is missing"))?;
         match GrantType::from_wire(&sent) {
             Some(GrantType::AuthorizationCode) => authorization_code::Request::parse(form).map(Self::AuthorizationCode),
+            Some(GrantType::RefreshToken) => refresh_token::Request::parse(form).map(Self::RefreshToken),
             // Implicit is no type of a token request.
             Some(GrantType::Implicit) | None => Err(Refusal::new(
                 ErrorCode::UnsupportedGrantType,
@@ -40,6 +44,7 @@ impl Request {
     pub fn grant_type(&self) -> GrantType {
         match self {
             Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
+            Self::RefreshToken(_) => GrantType::RefreshToken,
         }
     }
 
@@ -57,6 +62,19 @@ impl Request {
             "this `grant_type` is not among the application's spec.grantTypes",
         ))
     }
+}
+
+fn account_gone() -> Refusal {
+    invalid(Why::AccountGone, "the person who logged in may not use this application any more")
+}
+
+fn invalid(why: Why, description: &'static str) -> Refusal {
+    Refusal::new(ErrorCode::InvalidGrant, why, description)
+}
+
+fn no_such_resource() -> Refusal {
+    let description = "`resource` names no API that this application may call";
+    Refusal::new(ErrorCode::InvalidTarget, Why::ResourceUnknown, description)
 }
 
 fn missing(description: &'static str) -> Refusal {

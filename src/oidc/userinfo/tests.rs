@@ -1,31 +1,20 @@
 use serde_json::json;
-use uuid::Uuid;
 
 use super::*;
 use crate::account::Account;
 use crate::client::Client;
-use crate::ids::{FamilyId, Uid};
-use crate::issue::tokens;
+use crate::ids::Uid;
+use crate::issue::{Grant, Occasion, tokens};
 use crate::testing::*;
-use crate::token::authorization_code::Plan;
-
-fn family() -> FamilyRecord {
-    FamilyRecord {
-        id: FamilyId::new(Uuid::from_u128(7)),
-        authorization: code_record().authorization,
-        created_at: NOW,
-        expires_at: NOW.plus_secs(3600),
-        revoked_at: None,
-    }
-}
 
 /// The two tokens that the notes application is given.
 fn issued(change: impl FnOnce(&mut Client, &mut FamilyRecord)) -> (Realm, Secret<String>, Secret<String>) {
-    let (mut client, mut family, account) = (client(), family(), account());
+    let (mut client, mut family, account) = (client(), family_record(), account());
     change(&mut client, &mut family);
     let realm = realm_of(ISSUER, vec![client.clone()], vec![account.clone()]);
-    let plan = Plan { code: code_record().id, family, client: &client, account: &account };
-    let response = serde_json::to_value(tokens(&plan, &realm, NOW, [9; 16]).unwrap()).unwrap();
+    let scope = family.authorization.scope.clone();
+    let grant = Grant { client: &client, account: &account, family, scope, occasion: Occasion::Granted };
+    let response = serde_json::to_value(tokens(&grant, &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap()).unwrap();
     let token = |name: &str| Secret::new(response[name].as_str().unwrap_or_default().to_owned());
     (realm, token("access_token"), token("id_token"))
 }
@@ -34,7 +23,7 @@ fn issued(change: impl FnOnce(&mut Client, &mut FamilyRecord)) -> (Realm, Secret
 fn claims_by_scope() {
     let (realm, token, _) = issued(|_, _| {});
     let access = verify(&realm, &token, NOW).unwrap();
-    let claims = decide(&realm, &access, Some(&family())).unwrap();
+    let claims = decide(&realm, &access, Some(&family_record())).unwrap();
     let expect = json!({"sub": "alice-subject", "email": "alice@example.com", "email_verified": true});
     assert_eq!(Value::Object(claims), expect);
 }
@@ -101,13 +90,13 @@ fn t_p11_nothing_is_told_of_a_revoked_family_or_a_person_who_left() {
     let access = verify(&realm, &token, NOW).unwrap();
     let why = |family: Option<&FamilyRecord>| decide(&realm, &access, family).unwrap_err().why;
     assert_eq!(why(None), Why::FamilyRevoked);
-    assert_eq!(why(Some(&FamilyRecord { revoked_at: Some(NOW), ..family() })), Why::FamilyRevoked);
-    let mut moved = family();
+    assert_eq!(why(Some(&FamilyRecord { revoked_at: Some(NOW), ..family_record() })), Why::FamilyRevoked);
+    let mut moved = family_record();
     moved.authorization.application_uid = Uid::new("app-9");
     assert_eq!(why(Some(&moved)), Why::ClientMismatch);
     let nobody = realm_of(ISSUER, vec![client()], vec![Account { uid: Uid::new("user-9"), ..account() }]);
     let access = verify(&nobody, &token, NOW).unwrap();
-    assert_eq!(decide(&nobody, &access, Some(&family())).unwrap_err().why, Why::AccountGone);
+    assert_eq!(decide(&nobody, &access, Some(&family_record())).unwrap_err().why, Why::AccountGone);
 }
 
 #[test]

@@ -3,10 +3,9 @@
 use axum::extract::Request;
 use axum::response::Response;
 use http::{StatusCode, header};
-use oidc::access_token;
 use oidc::client::Client;
 use oidc::discovery::Endpoint;
-use oidc::introspection::{self, Introspection};
+use oidc::introspection::{self, Introspection, Shown};
 
 use super::token::called;
 use crate::call::Call;
@@ -31,9 +30,11 @@ async fn introspect<'c>(call: &'c Call, request: Request, client: &mut Option<&'
     let (caller, mut form) = called(call, request, client).await?;
     introspection::permit(&caller)?;
     let token = introspection::token(&mut form)?;
-    let Ok(token) = access_token::read(call.realm(), &token, call.now) else {
+    let keys = &call.snapshot.catalog.server_keys;
+    let Some(shown) = Shown::read(call.realm(), keys, &caller, &token, call.now) else {
         return Ok(json(StatusCode::OK, &Introspection::INACTIVE));
     };
-    let family = call.shared.store.find_family(token.family()).await?;
-    Ok(json(StatusCode::OK, &introspection::decide(call.realm(), &caller, &token, family.as_ref())))
+    let family = call.shared.store.find_family(shown.family()).await?;
+    let answer = introspection::decide(call.realm(), &caller, &shown, family.as_ref(), call.now);
+    Ok(json(StatusCode::OK, &answer))
 }

@@ -5,8 +5,9 @@ use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 use oidc::client::Client;
 use oidc::discovery::Endpoint;
+use oidc::introspection::Shown;
 use oidc::refusal::Why;
-use oidc::{access_token, introspection, revocation};
+use oidc::{introspection, revocation};
 use store::Ended;
 
 use super::token::called;
@@ -33,8 +34,9 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
 async fn revoke<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Client>) -> Result<(), Failed> {
     let (caller, mut form) = called(call, request, client).await?;
     let token = introspection::token(&mut form)?;
-    let Ok(token) = access_token::read(call.realm(), &token, call.now) else { return Ok(()) };
-    let family = revocation::decide(&caller, &token)?;
+    let keys = &call.snapshot.catalog.server_keys;
+    let Some(shown) = Shown::read(call.realm(), keys, &caller, &token, call.now) else { return Ok(()) };
+    let family = revocation::decide(&caller, &shown)?;
     if call.shared.store.revoke_family(family, call.now).await? == Ended::Done {
         call.audit_revoked(family, Why::RevokedByClient);
     }

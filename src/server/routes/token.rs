@@ -7,15 +7,14 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::request::Parts;
 use http::{StatusCode, header};
-use oidc::client::Client;
+use oidc::client::{Client, GrantType};
 use oidc::client_auth::{self, Authenticated};
 use oidc::discovery::Endpoint;
 use oidc::form::Form;
-use oidc::ids::FamilyId;
-use oidc::issue::{self, IssueError, TokenResponse};
+use oidc::issue::{self, Grant, IssueError, TokenResponse};
 use oidc::refusal::{Effect, ErrorCode, Refusal, Why};
-use oidc::token::{self, authorization_code};
-use store::{Ended, Spent};
+use oidc::token::{self, authorization_code, refresh_token};
+use store::{Ended, Rotated, Spent};
 
 use crate::call::Call;
 use crate::headers::no_store;
@@ -53,6 +52,7 @@ async fn answer<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Cl
     ask.permit(&caller)?;
     match ask {
         token::Request::AuthorizationCode(ask) => redeem(call, &caller, &ask).await,
+        token::Request::RefreshToken(ask) => refresh(call, &caller, &ask).await,
     }
 }
 
@@ -86,24 +86,58 @@ async fn redeem<'c>(
     ask: &authorization_code::Request,
 ) -> Result<Response, Failed> {
     let shared = &call.shared;
-    let family = FamilyId::new(shared.entropy.uuid(call.now));
     for _ in 0..READS {
         let facts = shared.store.find_code(ask.code_id()).await?;
-        let plan = match authorization_code::decide(call.realm(), caller, ask, facts, family, call.now) {
+        let plan = match authorization_code::decide(call.realm(), caller, ask, facts, call.now) {
             Ok(plan) => plan,
             Err(refused) => return Err(carry_out(call, refused).await),
         };
         // Signed before the code is spent, so that a key that is missing burns no code, and handed out only after it.
-        let tokens = issue(call, &plan)?;
-        match shared.store.spend_code(plan.code, &plan.family, call.now).await? {
-            Spent::Done => return Ok(hand_out(call, &plan, &tokens)),
+        let tokens = issue(call, &plan.grant)?;
+        match shared.store.spend_code(plan.code, &plan.grant.family, call.now).await? {
+            Spent::Done => return Ok(hand_out(call, GrantType::AuthorizationCode, &plan.grant, &tokens)),
             Spent::LostRace => {}
+            Spent::Revoked => {
+                let description = "what came beside the code was revoked, and the code with it";
+                return Err(Refusal::new(ErrorCode::InvalidGrant, Why::FamilyRevoked, description).into());
+            }
         }
     }
     Err(Failed::Refused(Refusal::new(
         ErrorCode::InvalidGrant,
         Why::CodeSpentByAnother,
         "the code was used by another request at the same time",
+    )))
+}
+
+/// As [`redeem`]; whoever loses the race finds that the token was used a moment ago, and gets the same successor.
+async fn refresh<'c>(
+    call: &'c Call,
+    caller: &Authenticated<'c>,
+    ask: &refresh_token::Request,
+) -> Result<Response, Failed> {
+    let shared = &call.shared;
+    let token = ask.open(&call.snapshot.catalog.server_keys, call.realm(), caller)?;
+    for _ in 0..READS {
+        let family = shared.store.find_family(token.family()).await?;
+        let plan = match refresh_token::decide(call.realm(), caller, ask, token, family, call.now) {
+            Ok(plan) => plan,
+            Err(refused) => return Err(carry_out(call, refused).await),
+        };
+        let tokens = issue(call, &plan.grant)?;
+        let family = &plan.grant.family;
+        let rotated = match plan.rotate {
+            None => Rotated::Done,
+            Some(from) => shared.store.rotate_family(family.id, from, call.now, family.expires_at).await?,
+        };
+        if rotated == Rotated::Done {
+            return Ok(hand_out(call, GrantType::RefreshToken, &plan.grant, &tokens));
+        }
+    }
+    Err(Failed::Refused(Refusal::new(
+        ErrorCode::InvalidGrant,
+        Why::RefreshTokenSuperseded,
+        "the refresh token was used by other requests at the same time: use its successor",
     )))
 }
 
@@ -132,17 +166,19 @@ async fn carry_out(call: &Call, refused: Refusal) -> Failed {
     }
 }
 
-fn issue(call: &Call, plan: &authorization_code::Plan<'_>) -> Result<TokenResponse, Refusal> {
-    issue::tokens(plan, call.realm(), call.now, call.shared.entropy.bytes()).map_err(|error| {
-        log_issue(call, plan.client, &error);
+fn issue(call: &Call, grant: &Grant<'_>) -> Result<TokenResponse, Refusal> {
+    let keys = &call.snapshot.catalog.server_keys;
+    issue::tokens(grant, call.realm(), keys, call.now, call.shared.entropy.bytes()).map_err(|error| {
+        log_issue(call, grant.client, &error);
         Refusal::new(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)
     })
 }
 
-fn hand_out(call: &Call, plan: &authorization_code::Plan<'_>, tokens: &TokenResponse) -> Response {
-    let kinds: &[TokenKind] =
-        if tokens.has_id_token() { &[TokenKind::Access, TokenKind::Id] } else { &[TokenKind::Access] };
-    call.audit_tokens(oidc::client::GrantType::AuthorizationCode, plan.family.id, plan.account, plan.client, kinds);
+fn hand_out(call: &Call, grant_type: GrantType, grant: &Grant<'_>, tokens: &TokenResponse) -> Response {
+    let mut kinds = vec![TokenKind::Access];
+    kinds.extend(tokens.has_id_token().then_some(TokenKind::Id));
+    kinds.extend(tokens.has_refresh_token().then_some(TokenKind::Refresh));
+    call.audit_tokens(grant_type, grant.family.id, grant.account, grant.client, &kinds);
     json(StatusCode::OK, tokens)
 }
 

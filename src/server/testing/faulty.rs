@@ -3,7 +3,7 @@
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 use oidc::records::{CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
 use oidc::time::Time;
-use store::{Answer, Ended, Spent, Store, StoreError, Touched};
+use store::{Answer, Ended, Rotated, Spent, Store, StoreError, Touched};
 
 /// What every verb does.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,10 @@ impl Store for Faulty {
     }
 
     fn find_family(&self, _: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
+        self.fail()
+    }
+
+    fn rotate_family(&self, _: FamilyId, _: u32, _: Time, _: Time) -> Answer<'_, Rotated> {
         self.fail()
     }
 

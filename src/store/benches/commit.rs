@@ -71,7 +71,7 @@ async fn measure(store: Arc<dyn Store>, tasks: usize) -> Result<Measured, Failur
                     store.put_code(&code).await?;
                     match store.spend_code(code.id, &family, NOW).await? {
                         Spent::Done => times.push(start.elapsed()),
-                        Spent::LostRace => return Err("a race was lost that nobody else ran".into()),
+                        Spent::LostRace | Spent::Revoked => return Err("a race was lost that nobody else ran".into()),
                     }
                 }
                 Ok::<_, Failure>(times)
@@ -111,7 +111,7 @@ fn pair(n: u64) -> (CodeRecord, FamilyRecord) {
         auth_time: NOW,
         auth_time_requested: false,
         amr: vec!["pwd".to_owned()],
-        session: SessionId::new(row),
+        session: Some(SessionId::new(row)),
     };
     let code = CodeRecord {
         id: CodeId::new(row),
@@ -119,6 +119,7 @@ fn pair(n: u64) -> (CodeRecord, FamilyRecord) {
         redirect_uri: "https://dashboard.example.com/oauth2/callback".to_owned(),
         challenge: oidc::pkce::Challenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
         authorization: authorization.clone(),
+        family: FamilyId::new(row),
         expires_at: NOW.plus_secs(60),
     };
     let family = FamilyRecord {
@@ -126,6 +127,7 @@ fn pair(n: u64) -> (CodeRecord, FamilyRecord) {
         authorization,
         created_at: NOW,
         expires_at: NOW.plus_secs(3600),
+        refresh: None,
         revoked_at: None,
     };
     (code, family)

@@ -20,24 +20,26 @@ pub(super) struct CodeRow {
     redirect_uri: String,
     challenge: Option<String>,
     granted: String,
+    family: FamilyId,
     expires_at: Time,
 }
 
 impl CodeRow {
     pub(super) fn of(code: &CodeRecord) -> Result<Self, Fault> {
-        let CodeRecord { id, proof, redirect_uri, challenge, authorization, expires_at } = code;
+        let CodeRecord { id, proof, redirect_uri, challenge, authorization, family, expires_at } = code;
         Ok(Self {
             id: *id,
             proof: proof.clone(),
             redirect_uri: redirect_uri.clone(),
             challenge: challenge.as_ref().map(|value| values::to_json("challenge", value)).transpose()?,
             granted: values::to_json("granted", authorization)?,
+            family: *family,
             expires_at: *expires_at,
         })
     }
 
     pub(super) fn put(&self, connection: &Connection) -> Result<(), Fault> {
-        let Self { id, proof, redirect_uri, challenge, granted, expires_at } = self;
+        let Self { id, proof, redirect_uri, challenge, granted, family, expires_at } = self;
         let id = id.uuid();
         connection.prepare_cached(statements::PUT_CODE)?.execute(params![
             id.as_bytes(),
@@ -46,6 +48,7 @@ impl CodeRow {
             challenge,
             granted,
             expires_at.millis(),
+            family.uuid().as_bytes(),
         ])?;
         Ok(())
     }
@@ -64,27 +67,26 @@ pub(super) fn find(connection: &Connection, id: CodeId) -> Result<CodeFacts, Fau
             .map(|text| values::from_json("challenge", &text))
             .transpose()?,
         authorization: values::json(row, "granted")?,
+        family: FamilyId::new(Uuid::from_bytes(row.get("family")?)),
         expires_at: values::time(row, "expires_at")?,
     };
-    let family = row.get::<_, Option<[u8; 16]>>("family")?.map(|bytes| FamilyId::new(Uuid::from_bytes(bytes)));
-    Ok(match family {
+    Ok(match row.get::<_, Option<i64>>("spent_at")? {
         None => CodeFacts::Live(record),
-        Some(family) => CodeFacts::Spent { record, family },
+        Some(_) => CodeFacts::Spent(record),
     })
 }
 
-/// Marks the code as spent and keeps its family, or does neither.
+/// Marks the code as spent and keeps its family, unless that is revoked; or does nothing.
 pub(super) fn spend(connection: &Connection, id: CodeId, family: &FamilyRow, now: Time) -> Result<Spent, Fault> {
     wholly(connection, || {
         let changed = connection.prepare_cached(statements::SPEND_CODE)?.execute(params![
             now.millis(),
-            family.id().uuid().as_bytes(),
             id.uuid().as_bytes(),
+            family.id().uuid().as_bytes(),
         ])?;
         if changed == 0 {
             return Ok(Spent::LostRace);
         }
-        family.put(connection)?;
-        Ok(Spent::Done)
+        Ok(if family.join(connection)? { Spent::Done } else { Spent::Revoked })
     })
 }

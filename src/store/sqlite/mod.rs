@@ -21,7 +21,7 @@ use self::families::FamilyRow;
 use self::fault::Fault;
 use self::reader::Readers;
 use self::writer::Writer;
-use crate::{Answer, CodeFacts, Ended, Spent, Store, StoreError, Touched, doing};
+use crate::{Answer, CodeFacts, Ended, Rotated, Spent, Store, StoreError, Touched, doing};
 
 mod codes;
 mod consents;
@@ -110,6 +110,10 @@ impl Store for Sqlite {
 
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
         self.read(doing::FIND_FAMILY, move |connection| families::find(connection, id))
+    }
+
+    fn rotate_family(&self, id: FamilyId, from: u32, now: Time, expires_at: Time) -> Answer<'_, Rotated> {
+        self.write(doing::ROTATE_FAMILY, move |connection| families::rotate(connection, id, from, now, expires_at))
     }
 
     fn revoke_family(&self, id: FamilyId, now: Time) -> Answer<'_, Ended> {

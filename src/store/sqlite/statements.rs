@@ -4,21 +4,34 @@
 //! use, so each text uses them first in ascending order.
 
 pub(super) const PUT_CODE: &str = "\
-INSERT INTO codes (id, proof, redirect_uri, challenge, granted, expires_at) VALUES ($1, $2, $3, $4, $5, $6)";
+INSERT INTO codes (id, proof, redirect_uri, challenge, granted, expires_at, family) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 pub(super) const FIND_CODE: &str = "\
-SELECT proof, redirect_uri, challenge, granted, expires_at, family FROM codes WHERE id = $1";
+SELECT proof, redirect_uri, challenge, granted, expires_at, family, spent_at FROM codes WHERE id = $1";
 
 /// Single use hangs on this condition: of two calls, in whatever order, one changes the row.
 pub(super) const SPEND_CODE: &str = "\
-UPDATE codes SET spent_at = $1, family = $2 WHERE id = $3 AND spent_at IS NULL AND expires_at > $1";
+UPDATE codes SET spent_at = $1 WHERE id = $2 AND family = $3 AND spent_at IS NULL AND expires_at > $1";
 
 pub(super) const PUT_FAMILY: &str = "\
-INSERT INTO families (id, issuer, user_uid, application_uid, session, granted, created_at, expires_at, revoked_at) \
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+INSERT INTO families (id, issuer, user_uid, application_uid, session, granted, created_at, expires_at, generation, \
+reached_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+
+/// The family of a code that is spent: what came beside the code made it already, or nothing did.
+pub(super) const JOIN_FAMILY: &str = "\
+INSERT INTO families (id, issuer, user_uid, application_uid, session, granted, created_at, expires_at, generation, \
+reached_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO UPDATE SET expires_at = \
+CASE WHEN families.expires_at < excluded.expires_at THEN excluded.expires_at ELSE families.expires_at END, \
+generation = excluded.generation, reached_at = excluded.reached_at WHERE families.revoked_at IS NULL";
 
 pub(super) const FIND_FAMILY: &str = "\
-SELECT granted, created_at, expires_at, revoked_at FROM families WHERE id = $1";
+SELECT granted, created_at, expires_at, generation, reached_at, revoked_at FROM families WHERE id = $1";
+
+/// One successor hangs on this condition: of two calls, in whatever order, one changes the row.
+pub(super) const ROTATE_FAMILY: &str = "\
+UPDATE families SET generation = generation + 1, reached_at = $1, \
+expires_at = CASE WHEN expires_at < $2 THEN $2 ELSE expires_at END \
+WHERE id = $3 AND generation = $4 AND revoked_at IS NULL";
 
 pub(super) const REVOKE_FAMILY: &str = "\
 UPDATE families SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL";
@@ -54,7 +67,7 @@ DELETE FROM consents WHERE issuer = $1 AND user_uid = $2 AND application_uid = $
 
 /// Runs before [`PURGE_FAMILIES`] with the same parameters, so that both mean the same families.
 pub(super) const PURGE_SPENT_CODES: &str = "\
-DELETE FROM codes WHERE family IN (SELECT id FROM families WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
+DELETE FROM codes WHERE spent_at IS NOT NULL AND family IN (SELECT id FROM families WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
 
 pub(super) const PURGE_FAMILIES: &str = "\
 DELETE FROM families WHERE id IN (SELECT id FROM families WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
@@ -72,7 +85,9 @@ pub(super) const ALL: &[&str] = &[
     FIND_CODE,
     SPEND_CODE,
     PUT_FAMILY,
+    JOIN_FAMILY,
     FIND_FAMILY,
+    ROTATE_FAMILY,
     REVOKE_FAMILY,
     PUT_SESSION,
     FIND_SESSION,

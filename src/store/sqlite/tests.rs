@@ -4,6 +4,7 @@ use std::sync::mpsc;
 
 use futures::future::join_all;
 use futures::poll;
+use oidc::records::Generation;
 use rusqlite::params;
 use tempfile::TempDir;
 
@@ -103,11 +104,12 @@ async fn rows_of_schema_version_1_are_read() {
         .write(move |connection| {
             let bytes = id.as_bytes();
             connection.execute(
-                "INSERT INTO codes VALUES ($1, $2, 'https://app.example/cb', $3, $4, 1700000060000, 1700000001000, $1)",
+                "INSERT INTO codes VALUES ($1, $2, 'https://app.example/cb', $3, $4, 1700000060000, $1, 1700000001000)",
                 params![bytes, [6_u8; 32], challenge, GRANTED],
             )?;
             connection.execute(
-                "INSERT INTO families VALUES ($1, 'https://id.example', 'u', 'a', $1, $2, 1700000001000, 1700003600000, NULL)",
+                "INSERT INTO families VALUES ($1, 'https://id.example', 'u', 'a', $1, $2, 1700000001000, 1700003600000, 3, \
+                 1700000002000, NULL)",
                 params![bytes, GRANTED],
             )?;
             connection.execute(
@@ -120,8 +122,8 @@ async fn rows_of_schema_version_1_are_read() {
         .await
         .unwrap();
 
-    let CodeFacts::Spent { record, family: named } = store.find_code(code(1).id).await.unwrap() else { panic!() };
-    assert_eq!(named.uuid(), id);
+    let CodeFacts::Spent(record) = store.find_code(code(1).id).await.unwrap() else { panic!() };
+    assert_eq!(record.family.uuid(), id);
     assert_eq!(record.proof.as_bytes(), &[6; 32]);
     assert_eq!(serde_json::to_value(&record.challenge).unwrap(), serde_json::json!(vec![5; 32]));
     assert_eq!(record.redirect_uri, "https://app.example/cb");
@@ -131,6 +133,7 @@ async fn rows_of_schema_version_1_are_read() {
     let kept = store.find_family(family(1).id).await.unwrap().unwrap();
     assert_same(&kept.authorization, &record.authorization);
     assert_eq!((kept.created_at, kept.expires_at), (NOW.plus_secs(1), NOW.plus_secs(3600)));
+    assert_eq!(kept.refresh, Some(Generation { number: 3, reached_at: NOW.plus_secs(2) }));
     let kept = store.find_session(session(1).id).await.unwrap().unwrap();
     assert_eq!((kept.last_seen_at, kept.expires_at), (NOW.plus_secs(2), NOW.plus_secs(86_400)));
     assert_eq!(kept.amr, ["pwd"]);
@@ -170,6 +173,7 @@ async fn t_p16_when_the_writer_is_dead_every_verb_is_an_error() {
         store.spend_code(code.id, &family, NOW).await.unwrap_err(),
         store.put_family(&family).await.unwrap_err(),
         store.find_family(family.id).await.unwrap_err(),
+        store.rotate_family(family.id, 0, NOW, NOW).await.unwrap_err(),
         store.revoke_family(family.id, NOW).await.unwrap_err(),
         store.open_session(&session, None).await.unwrap_err(),
         store.find_session(session.id).await.unwrap_err(),

@@ -3,7 +3,7 @@
 
 #![expect(missing_docs, reason = "the names of the checks say what they check")]
 
-use oidc::records::CodeRecord;
+use oidc::records::{CodeRecord, FamilyRecord};
 
 use super::{NOW, Subjected, assert_same, code, family, spent};
 use crate::{CodeFacts, Spent};
@@ -11,7 +11,7 @@ use crate::{CodeFacts, Spent};
 async fn live(store: &Subjected, n: u64) -> CodeRecord {
     match store.find_code(code(n).id).await.unwrap() {
         CodeFacts::Live(record) => record,
-        other @ (CodeFacts::Spent { .. } | CodeFacts::Unknown) => panic!("not live: {other:?}"),
+        other @ (CodeFacts::Spent(_) | CodeFacts::Unknown) => panic!("not live: {other:?}"),
     }
 }
 
@@ -55,18 +55,18 @@ pub async fn an_expired_code_is_still_told_as_live(store: Subjected) {
 pub async fn spending_creates_the_family_and_keeps_the_code(store: Subjected) {
     spent(&store, 1).await;
     let facts = store.find_code(code(1).id).await.unwrap();
-    let CodeFacts::Spent { record, family: named } = facts else { panic!("not spent: {facts:?}") };
+    let CodeFacts::Spent(record) = facts else { panic!("not spent: {facts:?}") };
     assert_same(&record, &code(1));
-    assert_eq!(named, family(1).id);
-    assert_same(&store.find_family(named).await.unwrap(), &Some(family(1)));
+    assert_same(&store.find_family(record.family).await.unwrap(), &Some(family(1)));
 }
 
 pub async fn spending_twice_loses_and_writes_nothing(store: Subjected) {
     spent(&store, 1).await;
-    assert_eq!(store.spend_code(code(1).id, &family(2), NOW).await.unwrap(), Spent::LostRace);
-    assert!(store.find_family(family(2).id).await.unwrap().is_none());
-    let facts = store.find_code(code(1).id).await.unwrap();
-    assert!(matches!(facts, CodeFacts::Spent { family: named, .. } if named == family(1).id));
+    let mut again = family(1);
+    again.expires_at = NOW.plus_secs(9000);
+    assert_eq!(store.spend_code(code(1).id, &again, NOW).await.unwrap(), Spent::LostRace);
+    assert!(matches!(store.find_code(code(1).id).await.unwrap(), CodeFacts::Spent(_)));
+    assert_same(&store.find_family(family(1).id).await.unwrap(), &Some(family(1)));
 }
 
 pub async fn spending_at_the_exact_expiry_loses(store: Subjected) {
@@ -85,11 +85,35 @@ pub async fn spending_an_unknown_code_loses(store: Subjected) {
     assert!(store.find_family(family(1).id).await.unwrap().is_none());
 }
 
-pub async fn a_taken_family_id_is_an_error_and_spends_nothing(store: Subjected) {
-    spent(&store, 1).await;
-    store.put_code(&code(2)).await.unwrap();
-    store.spend_code(code(2).id, &family(1), NOW).await.unwrap_err();
-    assert_same(&live(&store, 2).await, &code(2));
-    assert_same(&store.find_family(family(1).id).await.unwrap(), &Some(family(1)));
-    assert_eq!(store.spend_code(code(2).id, &family(2), NOW).await.unwrap(), Spent::Done);
+pub async fn spending_for_another_family_loses_and_spends_nothing(store: Subjected) {
+    store.put_code(&code(1)).await.unwrap();
+    assert_eq!(store.spend_code(code(1).id, &family(2), NOW).await.unwrap(), Spent::LostRace);
+    assert_same(&live(&store, 1).await, &code(1));
+    assert!(store.find_family(family(2).id).await.unwrap().is_none());
+}
+
+/// OIDC Core §3.3: tokens came beside the code.
+pub async fn spending_joins_the_family_that_is_there(store: Subjected) {
+    for (n, ends) in [(1, 7200), (2, 600)] {
+        let beside = FamilyRecord { expires_at: NOW.plus_secs(ends), refresh: None, ..family(n) };
+        store.put_family(&beside).await.unwrap();
+        store.put_code(&code(n)).await.unwrap();
+        let mut later = family(n);
+        later.created_at = NOW.plus_secs(9);
+        assert_eq!(store.spend_code(code(n).id, &later, NOW).await.unwrap(), Spent::Done);
+        let joined = FamilyRecord { expires_at: NOW.plus_secs(ends.max(3600)), ..family(n) };
+        assert_same(&store.find_family(family(n).id).await.unwrap(), &Some(joined));
+    }
+}
+
+pub async fn spending_for_a_revoked_family_spends_for_nothing(store: Subjected) {
+    let beside = FamilyRecord { refresh: None, ..family(1) };
+    store.put_family(&beside).await.unwrap();
+    store.put_code(&code(1)).await.unwrap();
+    store.revoke_family(family(1).id, NOW).await.unwrap();
+    assert_eq!(store.spend_code(code(1).id, &family(1), NOW).await.unwrap(), Spent::Revoked);
+    assert!(matches!(store.find_code(code(1).id).await.unwrap(), CodeFacts::Spent(_)));
+    let revoked = FamilyRecord { revoked_at: Some(NOW), ..beside };
+    assert_same(&store.find_family(family(1).id).await.unwrap(), &Some(revoked));
+    assert_eq!(store.spend_code(code(1).id, &family(1), NOW).await.unwrap(), Spent::LostRace);
 }

@@ -19,7 +19,7 @@ async fn left(store: &Subjected, n: u64) -> String {
     let mut left = String::new();
     match store.find_code(code(n).id).await.unwrap() {
         CodeFacts::Live(_) => left.push('l'),
-        CodeFacts::Spent { .. } => left.push('s'),
+        CodeFacts::Spent(_) => left.push('s'),
         CodeFacts::Unknown => {}
     }
     if store.find_family(family(n).id).await.unwrap().is_some() {

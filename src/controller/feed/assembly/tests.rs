@@ -101,6 +101,8 @@ impl Told {
             "idToken": {"algorithm": "ES256", "lifetimeSeconds": 60, "scopeClaims": "UserinfoOnly",
                 "absentClaims": "Omit", "atHash": "Always"},
             "accessToken": {"algorithm": "ES256", "lifetimeSeconds": 60, "defaultAudience": "Issuer", "typeHeader": "AtJwt"},
+            "refreshToken": {"issuance": "PromptConsent", "offlineAccess": "Consent", "lifetimeSeconds": 60,
+                "maxLifetimeSeconds": 60, "reuseGraceSeconds": 0},
             "defaultMaxAgeSeconds": null, "requireAuthTime": false, "policyUri": null, "tosUri": null,
         });
         let client: Client = serde_json::from_value(client).unwrap();

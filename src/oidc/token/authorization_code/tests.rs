@@ -1,13 +1,11 @@
-use uuid::Uuid;
-
 use super::*;
+use crate::account::Account;
 use crate::client::UserAccess;
 use crate::client_auth;
 use crate::ids::{GroupName, Uid};
+use crate::records::FamilyRecord;
+use crate::refusal::ErrorCode;
 use crate::testing::*;
-
-const FAMILY: FamilyId = FamilyId::new(Uuid::from_u128(7));
-const EARLIER: FamilyId = FamilyId::new(Uuid::from_u128(6));
 
 fn ask(changes: &[(&str, &str)]) -> Result<Request, Refusal> {
     let text = code().text();
@@ -17,16 +15,16 @@ fn ask(changes: &[(&str, &str)]) -> Result<Request, Refusal> {
         ("redirect_uri", CALLBACK),
         ("code_verifier", VERIFIER),
     ];
-    match crate::token::Request::parse(&mut form(&changed(&good, changes)))? {
-        crate::token::Request::AuthorizationCode(request) => Ok(request),
-    }
+    let request = crate::token::Request::parse(&mut form(&changed(&good, changes)))?;
+    let crate::token::Request::AuthorizationCode(request) = request else { panic!("{request:?}") };
+    Ok(request)
 }
 
 /// Decides in a realm, for the confidential client.
 fn decide_in(realm: &Realm, changes: &[(&str, &str)], facts: CodeFacts, now: Time) -> Result<FamilyRecord, Refusal> {
     let mut credentials = form(&[("client_id", "team-a.notes"), ("client_secret", SECRET)]);
     let caller = client_auth::present(None, &mut credentials)?.authenticate(realm, &SERVER_KEYS)?;
-    decide(realm, &caller, &ask(changes)?, facts, FAMILY, now).map(|plan| plan.family)
+    decide(realm, &caller, &ask(changes)?, facts, now).map(|plan| plan.grant.family)
 }
 
 fn refused(changes: &[(&str, &str)], facts: CodeFacts, expect: (ErrorCode, Why)) {
@@ -39,7 +37,7 @@ fn live() -> CodeFacts {
 }
 
 fn spent() -> CodeFacts {
-    CodeFacts::Spent { record: code_record(), family: EARLIER }
+    CodeFacts::Spent(code_record())
 }
 
 fn live_with(change: impl FnOnce(&mut CodeRecord)) -> CodeFacts {
@@ -53,6 +51,20 @@ fn the_rightful_party_gets_a_family() {
     let family = decide_in(&realm(), &[], live(), NOW).unwrap();
     assert_eq!((family.id, family.created_at, family.revoked_at), (FAMILY, NOW, None));
     assert!(family.expires_at > NOW.plus_secs(3600), "it outlives its longest token");
+    assert_eq!(family.refresh, None);
+}
+
+#[test]
+fn a_refresh_token_comes_where_it_was_granted_and_may_be_had() {
+    let refresh = |client: Client, granted: &str| {
+        let realm = realm_of(ISSUER, vec![client], vec![account()]);
+        let facts = live_with(|code| code.authorization.scope = scope(granted));
+        decide_in(&realm, &[], facts, NOW).unwrap().refresh
+    };
+    let first = Some(crate::records::Generation { number: 0, reached_at: NOW });
+    assert_eq!(refresh(offline_client(), "openid offline_access"), first);
+    assert_eq!(refresh(offline_client(), "openid"), None);
+    assert_eq!(refresh(client(), "openid offline_access"), None, "the application has lost the grant meanwhile");
 }
 
 #[test]
@@ -92,9 +104,9 @@ fn t_p09_a_verifier_without_challenge_is_refused() {
 fn t_p07_a_replay_by_the_rightful_client_revokes_what_was_issued() {
     let refusal = decide_in(&realm(), &[], spent(), NOW).unwrap_err();
     assert_eq!((refusal.code, refusal.why), (ErrorCode::InvalidGrant, Why::CodeReplayed));
-    assert_eq!(refusal.effect, Some(Effect::RevokeFamily(EARLIER)));
+    assert_eq!(refusal.effect, Some(Effect::RevokeFamily(FAMILY)));
     let late = decide_in(&realm(), &[], spent(), NOW.plus_secs(600)).unwrap_err();
-    assert_eq!(late.effect, Some(Effect::RevokeFamily(EARLIER)), "also when the code has long expired");
+    assert_eq!(late.effect, Some(Effect::RevokeFamily(FAMILY)), "also when the code has long expired");
 }
 
 #[test]
@@ -137,13 +149,19 @@ fn token_requests_that_are_none() {
     use crate::token::Request;
     for (pairs, code, why) in [
         (&[][..], ErrorCode::InvalidRequest, Why::ParameterMissing),
-        (&[("grant_type", "refresh_token")], ErrorCode::UnsupportedGrantType, Why::GrantTypeUnknown),
+        (&[("grant_type", "x")], ErrorCode::UnsupportedGrantType, Why::GrantTypeUnknown),
         (
             &[("grant_type", "authorization_code"), ("grant_type", "x")],
             ErrorCode::InvalidRequest,
             Why::DuplicateParameter,
         ),
         (&[("grant_type", "authorization_code")], ErrorCode::InvalidRequest, Why::ParameterMissing),
+        (&[("grant_type", "refresh_token")], ErrorCode::InvalidRequest, Why::ParameterMissing),
+        (
+            &[("grant_type", "refresh_token"), ("refresh_token", "x"), ("scope", "\"")],
+            ErrorCode::InvalidScope,
+            Why::ScopeMalformed,
+        ),
     ] {
         let refusal = Request::parse(&mut form(pairs)).unwrap_err();
         assert_eq!((refusal.code, refusal.why), (code, why), "{pairs:?}");

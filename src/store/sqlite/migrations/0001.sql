@@ -9,24 +9,26 @@ CREATE TABLE codes (
     challenge TEXT,
     granted TEXT NOT NULL,
     expires_at INTEGER NOT NULL,
-    spent_at INTEGER,
-    family BLOB,
-    CHECK ((spent_at IS NULL) = (family IS NULL))
+    family BLOB NOT NULL,
+    spent_at INTEGER
 ) STRICT;
 
 CREATE INDEX codes_unspent ON codes (expires_at) WHERE spent_at IS NULL;
-CREATE INDEX codes_spent ON codes (family) WHERE family IS NOT NULL;
+CREATE INDEX codes_spent ON codes (family) WHERE spent_at IS NOT NULL;
 
 CREATE TABLE families (
     id BLOB NOT NULL PRIMARY KEY,
     issuer TEXT NOT NULL,
     user_uid TEXT NOT NULL,
     application_uid TEXT NOT NULL,
-    session BLOB NOT NULL,
+    session BLOB,
     granted TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
-    revoked_at INTEGER
+    generation INTEGER,
+    reached_at INTEGER,
+    revoked_at INTEGER,
+    CHECK ((generation IS NULL) = (reached_at IS NULL))
 ) STRICT;
 
 CREATE INDEX families_expiry ON families (expires_at);

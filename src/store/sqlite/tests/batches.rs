@@ -1,6 +1,7 @@
 //! Many operations in one transaction: what each of them may cost the others.
 
 use super::*;
+use crate::sqlite::writer::wholly;
 
 #[tokio::test]
 async fn an_operation_that_fails_fails_alone() {
@@ -8,19 +9,24 @@ async fn an_operation_that_fails_fails_alone() {
     store.put_code(&code(1)).await.unwrap();
     let gate = stall(&store).await;
     let codes = [code(2), code(1), code(3)];
-    let (taken, fresh) = (family(7), family(8));
     let mut puts = Box::pin(join_all(codes.iter().map(|code| store.put_code(code))));
     // The second of these fails after its first statement, and must take that back.
-    let spends = [(code(1).id, &taken), (code(2).id, &taken), (code(3).id, &fresh)];
-    let mut spends = Box::pin(join_all(spends.map(|(id, family)| store.spend_code(id, family, NOW))));
-    assert!(poll!(&mut puts).is_pending() && poll!(&mut spends).is_pending());
+    let mut half = Box::pin(store.writer.write(|connection| {
+        wholly(connection, || {
+            assert_eq!(connection.execute("UPDATE codes SET spent_at = 1", ())?, 3);
+            Ok(connection.execute("INSERT INTO families (id) VALUES (x'01')", ())?)
+        })
+    }));
+    let last = family(3);
+    let mut spend = store.spend_code(code(3).id, &last, NOW);
+    assert!(poll!(&mut puts).is_pending() && poll!(&mut half).is_pending() && poll!(&mut spend).is_pending());
     drop(gate);
     let puts: Vec<bool> = puts.await.iter().map(Result::is_ok).collect();
     assert_eq!(puts, [true, false, true]);
-    let spends: Vec<_> = spends.await.into_iter().map(Result::ok).collect();
-    assert_eq!(spends, [Some(Spent::Done), None, Some(Spent::Done)]);
-    assert!(matches!(store.find_code(code(2).id).await.unwrap(), CodeFacts::Live(_)));
-    assert!(matches!(store.find_code(code(3).id).await.unwrap(), CodeFacts::Spent { .. }));
+    assert!(half.await.unwrap_err().to_string().contains("NOT NULL"));
+    assert_eq!(spend.await.unwrap(), Spent::Done);
+    assert!(matches!(store.find_code(code(1).id).await.unwrap(), CodeFacts::Live(_)));
+    assert!(matches!(store.find_code(code(3).id).await.unwrap(), CodeFacts::Spent(_)));
 }
 
 #[tokio::test]

@@ -88,6 +88,10 @@ async fn write(store: &Sqlite, n: u64) {
         assert_eq!(store.spend_code(code(n).id, &family(n), NOW).await.unwrap(), Spent::Done);
         say("spend", n);
     }
+    if n.is_multiple_of(6) {
+        assert_eq!(store.rotate_family(family(n).id, 0, NOW, NOW).await.unwrap(), Rotated::Done);
+        say("rotate", n);
+    }
     if n.is_multiple_of(4) {
         assert_eq!(store.revoke_family(family(n).id, NOW).await.unwrap(), Ended::Done);
         say("revoke", n);
@@ -117,12 +121,13 @@ async fn verify(store: &Sqlite, verb: &str, n: u64) {
     let family = store.find_family(family(n).id).await.unwrap();
     match facts {
         CodeFacts::Live(_) => assert!(family.is_none(), "code {n} is live and has a family"),
-        CodeFacts::Spent { .. } => assert!(family.is_some(), "code {n} is spent and has no family"),
+        CodeFacts::Spent(_) => assert!(family.is_some(), "code {n} is spent and has no family"),
         CodeFacts::Unknown => panic!("code {n} is lost, after {verb}"),
     }
     let kept = match verb {
         "put" => true,
         "spend" => family.is_some(),
+        "rotate" => family.and_then(|family| family.refresh).is_some_and(|generation| generation.number == 1),
         "revoke" => family.is_some_and(|family| family.revoked_at.is_some()),
         "open" => store.find_session(session(n).id).await.unwrap().is_some(),
         "end" => store.find_session(session(n).id).await.unwrap().is_none(),

@@ -1,0 +1,69 @@
+//! RFC 9700 §4.14: how long a family of tokens lives, and which of its refresh tokens is good.
+//!
+//! ```text
+//! begin ──▶ 0 ──rotate──▶ 1 ──rotate──▶ 2 … until the last token's life ends, or the family's longest
+//! ```
+
+use crate::client::{Client, GrantType};
+use crate::ids::FamilyId;
+use crate::records::{Authorization, FamilyRecord, Generation};
+use crate::scope::StandardScope;
+use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
+
+/// A family whose first tokens are issued now; with a refresh token where that was granted and the client may have one.
+pub(crate) fn begin(client: &Client, id: FamilyId, authorization: Authorization, now: Time) -> FamilyRecord {
+    let may = client.grant_types.contains(&GrantType::RefreshToken);
+    let refresh = (may && authorization.scope.has(StandardScope::OfflineAccess))
+        .then_some(Generation { number: 0, reached_at: now });
+    let family = FamilyRecord { refresh, ..begin_without_refresh(client, id, authorization, now) };
+    FamilyRecord { expires_at: ends(client, &family), ..family }
+}
+
+/// A family of what came from the authorization endpoint: never a refresh token (RFC 6749 §4.2.2).
+pub(crate) fn begin_without_refresh(
+    client: &Client,
+    id: FamilyId,
+    authorization: Authorization,
+    now: Time,
+) -> FamilyRecord {
+    FamilyRecord {
+        id,
+        authorization,
+        created_at: now,
+        expires_at: tokens_end(client, now),
+        refresh: None,
+        revoked_at: None,
+    }
+}
+
+/// The family once its refresh token has been used; `None` where numbers have run out.
+pub(crate) fn rotate(client: &Client, family: FamilyRecord, used: Generation, now: Time) -> Option<FamilyRecord> {
+    let refresh = Some(Generation { number: used.number.checked_add(1)?, reached_at: now });
+    let family = FamilyRecord { refresh, ..family };
+    Some(FamilyRecord { expires_at: family.expires_at.max(ends(client, &family)), ..family })
+}
+
+/// When a refresh token ceases to be good. The client's settings of today count, so that a shorter life takes effect at
+/// once.
+pub(crate) fn refresh_ends(client: &Client, created_at: Time, generation: Generation) -> Time {
+    let settings = &client.refresh_token;
+    let slides = generation.reached_at.plus_secs(settings.lifetime_seconds);
+    slides.min(created_at.plus_secs(settings.max_lifetime_seconds))
+}
+
+fn ends(client: &Client, family: &FamilyRecord) -> Time {
+    match family.refresh {
+        None => tokens_end(client, family.created_at),
+        Some(generation) => {
+            // The last tokens are issued when the grace of this refresh token ends.
+            let last = generation.reached_at.plus_secs(client.refresh_token.reuse_grace_seconds);
+            tokens_end(client, last).max(refresh_ends(client, family.created_at, generation))
+        }
+    }
+}
+
+/// When the last of the tokens that are issued now has expired, everywhere.
+fn tokens_end(client: &Client, now: Time) -> Time {
+    let longest = client.access_token.lifetime_seconds.max(client.id_token.lifetime_seconds);
+    now.plus_secs(longest.saturating_add(CLOCK_TOLERANCE_SECONDS))
+}

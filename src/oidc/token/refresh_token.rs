@@ -1,0 +1,167 @@
+//! RFC 6749 §6, RFC 9700 §4.14.2, OIDC Core §12: trade a refresh token for the next one, and for tokens of today.
+//!
+//! One refresh token of a family is good. Its use makes the next one; the one before answers with that same next one for a
+//! few seconds, because an answer can be lost and tabs ask at once. What is older was stolen, or its thief has used it:
+//! nobody can tell, so that the whole family ends, and no other one.
+
+use crypto::{Secret, ServerKeys};
+
+use super::{account_gone, invalid, missing, no_such_resource};
+use crate::account::Account;
+use crate::catalog::Realm;
+use crate::client::Client;
+use crate::client_auth::Authenticated;
+use crate::family;
+use crate::form::Form;
+use crate::issue::{Grant, Occasion};
+use crate::records::{FamilyRecord, Generation};
+use crate::refresh_token::RefreshToken;
+use crate::refusal::{Effect, ErrorCode, Refusal, Why};
+use crate::scope::{ScopeError, ScopeSet};
+use crate::time::Time;
+
+/// What the client sent.
+#[derive(Debug)]
+pub struct Request {
+    token: Secret<String>,
+    scope: Option<ScopeSet>,
+    resource: bool,
+}
+
+/// What is to be done: rotate the family, where that is not done yet, and then issue.
+#[derive(Debug)]
+pub struct Plan<'c> {
+    /// The generation to rotate; none: it was rotated moments ago, and this answer repeats that one.
+    pub rotate: Option<u32>,
+    /// What follows from it.
+    pub grant: Grant<'c>,
+}
+
+impl Request {
+    pub(super) fn parse(form: &mut Form) -> Result<Self, Refusal> {
+        let token = form.take("refresh_token").ok_or_else(|| missing("`refresh_token` is missing"))?;
+        let scope = form.take_text("scope").map(|text| ScopeSet::parse(&text)).transpose();
+        let scope = scope.map_err(|error| {
+            let description = match error {
+                ScopeError::Grammar => "`scope` must be scope names separated by single spaces",
+                ScopeError::TooLong => "`scope` is too long",
+            };
+            Refusal::new(ErrorCode::InvalidScope, Why::ScopeMalformed, description)
+        })?;
+        Ok(Self { token, scope, resource: form.names("resource") })
+    }
+
+    /// The token, if it was issued to this client.
+    ///
+    /// # Errors
+    /// `invalid_grant`.
+    pub fn open(&self, keys: &ServerKeys, realm: &Realm, caller: &Authenticated<'_>) -> Result<RefreshToken, Refusal> {
+        RefreshToken::open(keys, realm, caller.client(), &self.token).ok_or_else(unknown)
+    }
+}
+
+/// Decides on a refresh token that [`Request::open`] has read.
+///
+/// # Errors
+/// `invalid_grant`, `invalid_scope`, `invalid_target` and their reasons; with an effect where the token was used before.
+pub fn decide<'c>(
+    realm: &'c Realm,
+    caller: &Authenticated<'c>,
+    ask: &Request,
+    token: RefreshToken,
+    family: Option<FamilyRecord>,
+    now: Time,
+) -> Result<Plan<'c>, Refusal> {
+    let client = caller.client();
+    let family = family.ok_or_else(unknown)?;
+    let Good { current, ends: _, account, scope } = good(realm, client, token, &family, now)?;
+    let in_grace = now < current.reached_at.plus_secs(client.refresh_token.reuse_grace_seconds);
+    let rotate = match current.number.saturating_sub(token.number) {
+        0 => Some(current.number),
+        1 if in_grace => None,
+        _ if in_grace => {
+            return Err(invalid(Why::RefreshTokenSuperseded, "the refresh token was used before: use its successor"));
+        }
+        _ => {
+            let description = "the refresh token was used before; everything that was issued with it is revoked now";
+            let effect = Effect::RevokeFamily(family.id);
+            return Err(invalid(Why::RefreshTokenReplayed, description).with_effect(effect));
+        }
+    };
+    if ask.resource {
+        return Err(no_such_resource());
+    }
+    let scope = narrowed(ask.scope.as_ref(), &family.authorization.scope, scope)?;
+    let family = match rotate {
+        None => family,
+        Some(_) => family::rotate(client, family, current, now).ok_or_else(unknown)?,
+    };
+    Ok(Plan { rotate, grant: Grant { client, account, family, scope, occasion: Occasion::Refreshed } })
+}
+
+/// What a refresh token speaks for, apart from which of its family it is.
+#[derive(Debug)]
+pub(crate) struct Good<'r> {
+    /// The one that is good.
+    pub(crate) current: Generation,
+    /// When that ceases to be.
+    pub(crate) ends: Time,
+    /// The person.
+    pub(crate) account: &'r Account,
+    /// What was granted, as far as the application may still have it: its manifest or its policy may have changed.
+    pub(crate) scope: ScopeSet,
+}
+
+/// Judges the family of a token and those whom it speaks of.
+///
+/// # Errors
+/// `invalid_grant`: it speaks for nobody.
+pub(crate) fn good<'r>(
+    realm: &'r Realm,
+    client: &Client,
+    token: RefreshToken,
+    family: &FamilyRecord,
+    now: Time,
+) -> Result<Good<'r>, Refusal> {
+    if family.revoked_at.is_some() {
+        return Err(invalid(Why::FamilyRevoked, "the refresh token was revoked"));
+    }
+    let granted = &family.authorization;
+    // The MAC says so already; a store that was put back from elsewhere may not.
+    let same = family.id == token.family
+        && granted.issuer == realm.issuer.as_str()
+        && granted.client == client.id
+        && granted.application_uid == client.uid;
+    let current = family.refresh.filter(|current| same && current.number >= token.number);
+    let current = current.ok_or_else(unknown)?;
+    let ends = family::refresh_ends(client, family.created_at, current);
+    if ends <= now {
+        return Err(invalid(Why::RefreshTokenExpired, "the refresh token has expired: the person must log in again"));
+    }
+    let account = realm.accounts.current(&granted.subject, &granted.user_uid);
+    let account = account.filter(|account| client.user_access.permits(&account.groups)).ok_or_else(account_gone)?;
+    Ok(Good { current, ends, account, scope: granted.scope.intersection(&client.scopes) })
+}
+
+/// RFC 6749 §6: what was granted, or less. `left` is what the application may still have of it.
+fn narrowed(asked: Option<&ScopeSet>, granted: &ScopeSet, left: ScopeSet) -> Result<ScopeSet, Refusal> {
+    let refuse = |description| Err(Refusal::new(ErrorCode::InvalidScope, Why::ScopeNotAllowed, description));
+    let scope = match asked.filter(|asked| !asked.is_empty()) {
+        Some(asked) if !asked.is_subset(granted) => {
+            return refuse("a scope that was asked for was not granted with this refresh token");
+        }
+        Some(asked) => asked.intersection(&left),
+        None => left,
+    };
+    if scope.is_empty() {
+        return refuse("nothing of what was granted is among the application's spec.scopes any more");
+    }
+    Ok(scope)
+}
+
+fn unknown() -> Refusal {
+    invalid(Why::RefreshTokenUnknown, "the refresh token is unknown, expired or was issued to another client")
+}
+
+#[cfg(test)]
+mod tests;
