@@ -2,19 +2,22 @@
 
 mod asks;
 mod client;
+mod principal;
 mod secret;
 
-use api::{ClientAuthenticationType, ConditionType, IdTokenSigningAlgorithm, ObjectKey, OidcApplication, Reason};
+use std::collections::BTreeSet;
+
+use api::{ConditionType, IdTokenSigningAlgorithm, ObjectKey, OidcApplication, Reason};
 use crypto::{Algorithm, KeyRing};
 use oidc::client::OfflineAccess;
 use oidc::ids::{GroupName, Uid};
 use oidc::scope::{ScopeSet, ScopeToken};
 use oidc::uri::{RedirectKind, RedirectUri};
 
-pub(crate) use client::client;
-pub(crate) use secret::{SecretSource, credentials};
+pub(crate) use client::{account_client, client};
+pub(crate) use principal::Principal;
+pub(crate) use secret::credentials;
 
-use crate::credentials::Plan;
 use crate::group::Groups;
 use crate::inputs::Inputs;
 use crate::policy::{Allowances, Decision, Need};
@@ -33,15 +36,16 @@ pub(crate) struct Application<'a> {
     pub(crate) key: &'a ObjectKey,
     pub(crate) object: &'a OidcApplication,
     pub(crate) uid: Option<Uid>,
-    pub(crate) client_id: String,
+    /// The application as a client.
+    pub(crate) own: Principal<'a>,
+    /// Its programmatic access accounts.
+    pub(crate) accounts: Vec<Principal<'a>>,
+    /// Audiences whose tokens it may introspect.
+    pub(crate) introspects: BTreeSet<String>,
     /// What its provider, if there is one that permits the namespace, says.
     pub(crate) attached: Option<Attached<'a>>,
     redirect_uris: Vec<RedirectUri>,
     scopes: ScopeSet,
-    /// The Secret to write, for a client with a secret.
-    pub(crate) plan: Option<Plan>,
-    /// Whether that name is somebody else's, so that nothing is written. What is mounted already keeps working.
-    pub(crate) name_is_taken: bool,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -53,14 +57,14 @@ pub(crate) struct Attached<'a> {
     /// Whether some policy allows its client ID: then it can hold it.
     pub(crate) may_hold_client_id: bool,
     id_token_seconds: i64,
-    access_token_seconds: i64,
+    pub(crate) access_token_seconds: i64,
     refresh_token_seconds: i64,
     /// Whether people are asked about offline access where they are asked about nothing else.
     offline_access: OfflineAccess,
+    /// So long may an access token live at the most, in seconds.
+    pub(crate) max_access_token_seconds: i64,
     /// Values of the groups that may log in.
     groups: Vec<GroupName>,
-    /// The client secret that it refers to.
-    pub(crate) secret: SecretSource<'a>,
 }
 
 impl<'a> Application<'a> {
@@ -76,8 +80,14 @@ impl<'a> Application<'a> {
         let (wanted, provider) = provider;
         let spec = &object.spec;
         let mut diagnostics = Vec::new();
+        // What is wrong in the manifest alone is told after what the provider has against it.
+        let mut shaped = Vec::new();
         let client_id =
             spec.client_id.as_ref().map_or_else(|| format!("{}.{}", key.namespace, key.name), ToString::to_string);
+        let mut own = Principal::own(key, client_id, &spec.client_authentication, &mut shaped);
+        let accounts = spec.programmatic_access.iter().enumerate();
+        let mut accounts: Vec<_> =
+            accounts.map(|(index, account)| Principal::account(key, index, account, &mut shaped)).collect();
         let asks = asks::asks(spec);
         let decided = provider.and_then(|provider| Some((provider, Decision::of(policies, &asks)?)));
         let attached = match decided {
@@ -99,7 +109,11 @@ impl<'a> Application<'a> {
                 }
                 let tokens = &provider.object.spec.tokens;
                 let allowed = decision.nearest.policy.max_access_token_lifetime_seconds;
-                let refers = decision.objections.iter().all(|one| one.reason != Reason::SecretReferenceNotAllowed);
+                if decision.objections.iter().all(|one| one.reason != Reason::SecretReferenceNotAllowed) {
+                    for principal in std::iter::once(&mut own).chain(&mut accounts) {
+                        principal.find_secret(inputs, key, &mut diagnostics);
+                    }
+                }
                 Some(Attached {
                     provider: provider.key,
                     policy_name: decision.policy_name(),
@@ -118,27 +132,24 @@ impl<'a> Application<'a> {
                         api::OfflineAccess::Consent => OfflineAccess::Consent,
                         api::OfflineAccess::Silent => OfflineAccess::Silent,
                     },
+                    max_access_token_seconds: allowed,
                     groups: group_values(groups, provider.key, object, &mut diagnostics),
-                    secret: if refers {
-                        SecretSource::of(inputs, key, spec, &mut diagnostics)
-                    } else {
-                        SecretSource::None
-                    },
                 })
             }
         };
         diagnostics.extend(unsupported::application(spec));
         let (redirect_uris, scopes) = shapes(object, &mut diagnostics);
-        let plan = match spec.client_authentication.type_ {
-            ClientAuthenticationType::ClientSecret => Some(Plan::read(&key.name, spec, &mut diagnostics)),
-            ClientAuthenticationType::ServiceAccountToken
-            | ClientAuthenticationType::PrivateKeyJwt
-            | ClientAuthenticationType::None => None,
-        };
+        diagnostics.append(&mut shaped);
         // What the reader sees first is what decides.
         diagnostics.sort_by_key(|diagnostic| diagnostic.condition != ConditionType::Accepted);
         let uid = object.metadata.uid.clone().map(Uid::new);
-        Self { key, object, uid, client_id, attached, redirect_uris, scopes, plan, name_is_taken: false, diagnostics }
+        let introspects = BTreeSet::new();
+        Self { key, object, uid, own, accounts, introspects, attached, redirect_uris, scopes, diagnostics }
+    }
+
+    /// The application and its accounts.
+    pub(crate) fn principals(&self) -> impl Iterator<Item = &Principal<'a>> {
+        std::iter::once(&self.own).chain(&self.accounts)
     }
 
     /// Whether nothing speaks against it but, maybe, what it refers to.

@@ -11,16 +11,16 @@ use oidc::client::Client;
 use oidc::ids::Uid;
 
 use crate::across::{Age, Claim, settle};
-use crate::application::{Application, client, credentials};
+use crate::application::{Application, account_client, client, credentials};
 use crate::group::{Group, Groups, memberships};
-use crate::inputs::{CLIENT_CREDENTIALS_TYPE, Inputs, Mode, SecretInput};
+use crate::inputs::{CLIENT_CREDENTIALS_TYPE, Epoch, Inputs, Mode, ProviderMaterial, SecretInput};
 use crate::policy::{Allowances, NamespaceLabels};
 use crate::provider::{Provider, Providers};
 use crate::reference::provider_key;
 use crate::resource::Resource;
 use crate::user::User;
-use crate::verdict::{Diagnostic, ObjectRef};
-use crate::{Compiled, CredentialSecret, digest, identifiers, verdicts};
+use crate::verdict::Diagnostic;
+use crate::{Compiled, CredentialSecret, digest, grants, identifiers, verdicts};
 
 /// All objects under judgement.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ pub(crate) fn run(inputs: &Inputs) -> Compiled {
     names_of_users(inputs, &mut world);
     names_of_secrets(inputs, &mut world);
     let names = identifiers::settle(inputs, &mut world);
+    grants::settle(&mut world);
     let (clients, credentials) = clients(inputs, &mut world);
     let catalogs = catalogs(inputs, &world, clients);
     let verdicts = verdicts::verdicts(inputs, world, &catalogs);
@@ -135,51 +136,64 @@ fn names_of_users(inputs: &Inputs, world: &mut World<'_>) {
     }
 }
 
-/// One Secret is written for one application, and never over a Secret that somebody else wrote.
+/// One Secret is written for one client, and never over a Secret that somebody else wrote.
 fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
-    const PATH: &str = "spec.clientAuthentication.clientSecret.target.name";
-    let claims = world.applications.values().filter_map(|application| {
-        let name = &application.plan.as_ref()?.name;
-        let holds = inputs.holds(application.uid.as_ref(), |held| held.secrets.contains(name));
-        Some(Claim {
-            name: (&application.key.namespace, name),
-            age: Age::of(&application.object.metadata, application.key).holding(holds),
-            kind: Kind::OidcApplication,
-        })
-    });
-    let losers = settle(claims.collect());
-    for application in world.applications.values_mut() {
-        let Some(plan) = &application.plan else { continue };
-        let foreign = match inputs.secrets.get(&ObjectKey::new(application.key.namespace.clone(), plan.name.clone())) {
+    type Claimant<'a> = (Age<'a>, usize);
+    let mut claims: BTreeMap<(String, String), Vec<Claimant<'_>>> = BTreeMap::new();
+    for application in world.applications.values() {
+        for (index, principal) in application.principals().enumerate() {
+            let Some(plan) = &principal.plan else { continue };
+            let holds = inputs.holds(application.uid.as_ref(), |held| held.secrets.contains(&plan.name));
+            let age = Age::of(&application.object.metadata, application.key).holding(holds);
+            let name = (application.key.namespace.clone(), plan.name.clone());
+            claims.entry(name).or_default().push((age, index));
+        }
+    }
+    let mut taken: BTreeMap<(ObjectKey, usize), String> = BTreeMap::new();
+    for ((namespace, name), mut claimants) in claims {
+        let foreign = match inputs.secrets.get(&ObjectKey::new(namespace, name.clone())) {
             Some(SecretInput::WrongType(type_)) => type_ != CLIENT_CREDENTIALS_TYPE,
             Some(SecretInput::UserPassword(_) | SecretInput::ClientSecretInput(_)) => true,
             None => false,
         };
-        let object = ObjectRef::new(Kind::OidcApplication, application.key.clone());
-        let message = match losers.get(&object) {
-            _ if foreign => format!("Secret `{}` exists and is not ours: choose another name, or delete it", plan.name),
-            Some(holder) => format!(
-                "Secret `{}` is already written for OidcApplication `{}`: choose another name",
-                plan.name, holder.key.name
-            ),
-            None => continue,
+        claimants.sort_unstable();
+        let holder = claimants.first().map(|(age, _)| age.key().clone());
+        for (age, index) in claimants.into_iter().skip(usize::from(!foreign)) {
+            let message = match &holder {
+                Some(holder) if !foreign => format!(
+                    "Secret `{name}` is already written for OidcApplication `{}`: choose another name",
+                    holder.name
+                ),
+                Some(_) | None => format!("Secret `{name}` exists and is not ours: choose another name, or delete it"),
+            };
+            taken.insert((age.key().clone(), index), message);
+        }
+    }
+    for ((key, index), message) in taken {
+        let Some(application) = world.applications.get_mut(&key) else { continue };
+        let principal = match index.checked_sub(1) {
+            None => Some(&mut application.own),
+            Some(account) => application.accounts.get_mut(account),
         };
-        application.name_is_taken = true;
-        application.diagnostics.push(Diagnostic::new(Reason::SecretConflict, PATH, message));
+        let Some(principal) = principal else { continue };
+        principal.name_is_taken = true;
+        let path = format!("{}.clientSecret.target.name", principal.path);
+        application.diagnostics.push(Diagnostic::new(Reason::SecretConflict, path, message));
     }
 }
 
 type Clients = BTreeMap<ObjectKey, Vec<Arc<Client>>>;
+type Secrets = BTreeMap<ObjectKey, CredentialSecret>;
 
 /// The clients of each provider that can serve any, and the Secrets of their applications.
-fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, BTreeMap<ObjectKey, CredentialSecret>) {
+fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, Secrets) {
     let mut clients: Clients = BTreeMap::new();
-    let mut secrets = BTreeMap::new();
+    let mut secrets = Secrets::new();
     for application in world.applications.values_mut().filter(|application| application.accepted()) {
         let attached = application.attached.as_ref().and_then(|attached| world.providers.get(attached.provider));
         let (Some(provider), Some(uid)) = (attached, application.uid.clone()) else { continue };
         let Some(material) = provider.material else {
-            if application.plan.is_some() && inputs.mode != Mode::Check {
+            if application.principals().any(|principal| principal.plan.is_some()) && inputs.mode != Mode::Check {
                 let message = "the seed of derived secrets is not there yet: wait for it, or restore it from a backup";
                 let path = "spec.clientAuthentication.clientSecret";
                 application.diagnostics.push(Diagnostic::new(Reason::SeedMissing, path, message));
@@ -187,16 +201,44 @@ fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, BTreeMap<ObjectK
             continue;
         };
         let epoch = inputs.epochs.get(&uid).copied();
-        let Some((verifiers, secret)) = credentials(application, provider, material, &uid, epoch) else { continue };
-        if let Some(secret) = secret {
-            let name = application.plan.as_ref().map(|plan| plan.name.clone()).unwrap_or_default();
-            secrets.insert(ObjectKey::new(application.key.namespace.clone(), name), secret);
-        }
+        let Some(own) = proved(application, None, (provider, material), &uid, epoch, &mut secrets) else { continue };
+        let accounts = 0..application.accounts.len();
+        let accounts: Vec<_> = accounts
+            .map(|index| proved(application, Some(index), (provider, material), &uid, epoch, &mut secrets))
+            .collect();
         if application.can_be_signed(&material.signing) {
-            served(&mut clients, application, provider, &uid, verifiers);
+            served(&mut clients, application, provider, &uid, own, accounts);
         }
     }
     (clients, secrets)
+}
+
+/// The verifiers of the application, or of one of its accounts; none where it cannot prove itself.
+fn proved(
+    application: &mut Application<'_>,
+    account: Option<usize>,
+    (provider, material): (&Provider<'_>, &ProviderMaterial),
+    uid: &Uid,
+    epoch: Option<Epoch>,
+    secrets: &mut Secrets,
+) -> Option<Vec<SecretVerifier>> {
+    let principal = match account {
+        None => &application.own,
+        Some(index) => application.accounts.get(index)?,
+    };
+    match credentials((application.key, uid), principal, provider, material, epoch) {
+        Ok(None) => None,
+        Ok(Some((verifiers, secret))) => {
+            if let Some((secret, plan)) = secret.zip(principal.plan.as_ref()) {
+                secrets.insert(ObjectKey::new(application.key.namespace.clone(), plan.name.clone()), secret);
+            }
+            Some(verifiers)
+        }
+        Err(diagnostic) => {
+            application.diagnostics.push(diagnostic);
+            None
+        }
+    }
 }
 
 fn served(
@@ -204,12 +246,16 @@ fn served(
     application: &Application<'_>,
     provider: &Provider<'_>,
     uid: &Uid,
-    verifiers: Vec<SecretVerifier>,
+    own: Vec<SecretVerifier>,
+    accounts: Vec<Option<Vec<SecretVerifier>>>,
 ) {
-    if let Some(attached) = &application.attached {
-        let client = client(application, attached, uid, verifiers);
-        clients.entry(provider.key.clone()).or_default().push(Arc::new(client));
+    let Some(attached) = &application.attached else { return };
+    let here = clients.entry(provider.key.clone()).or_default();
+    let own = client(application, attached, uid, own);
+    for (account, verifiers) in application.accounts.iter().zip(accounts) {
+        here.extend(verifiers.map(|verifiers| Arc::new(account_client(&own, account, uid, verifiers))));
     }
+    here.push(Arc::new(own));
 }
 
 /// A catalog for each provider that is accepted and can sign.

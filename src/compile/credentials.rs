@@ -4,7 +4,7 @@ mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{DEFAULT_DATA, DeletionPolicy, ObjectKey, OidcApplicationSpec, Reason, SecretSource, ValueSource};
+use api::{ClientAuthentication, DEFAULT_DATA, DeletionPolicy, ObjectKey, Reason, SecretSource, ValueSource};
 use crypto::{DeriveError, Secret};
 use oidc::discovery::Endpoint;
 use oidc::ids::Uid;
@@ -14,7 +14,10 @@ use crate::CredentialSecret;
 use crate::verdict::Diagnostic;
 use template::{Part, Template};
 
-const TARGET: &str = "spec.clientAuthentication.clientSecret.target";
+/// The field that says what Secret is wanted, of a client that says in `path` how it proves itself.
+fn target_path(path: &str) -> String {
+    format!("{path}.clientSecret.target")
+}
 
 /// Bytes of all values together that the API server takes.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -46,9 +49,16 @@ pub(crate) struct Values<'a> {
 }
 
 impl Plan {
-    /// Reads the target of an application with a client secret, and says what is wrong with it.
-    pub(crate) fn read(application: &str, spec: &OidcApplicationSpec, diagnostics: &mut Vec<Diagnostic>) -> Self {
-        let secret = spec.client_authentication.client_secret.clone().unwrap_or_default();
+    /// Reads the target of a client with a client secret, and says what is wrong with it. `path` is the field of its
+    /// authentication.
+    pub(crate) fn read(
+        default_name: String,
+        path: &str,
+        authentication: &ClientAuthentication,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Self {
+        let base = target_path(path);
+        let secret = authentication.client_secret.clone().unwrap_or_default();
         let target = secret.target;
         let mut refuse = |path: String, message: String| {
             diagnostics.push(Diagnostic::new(Reason::UnsupportedValue, path, message));
@@ -59,7 +69,7 @@ impl Plan {
         ] {
             for key in keys.into_iter().filter(|key| is_reserved(key)) {
                 let message = format!("`{key}` has a reserved prefix: other controllers act on those");
-                refuse(format!("{TARGET}.metadata.{field}"), message);
+                refuse(format!("{base}.metadata.{field}"), message);
             }
         }
         let available = |value: ValueSource| match value {
@@ -83,7 +93,7 @@ impl Plan {
             data.extend(defaults.map(|(key, value)| ((*key).to_owned(), Template::of(*value))));
         }
         for (index, entry) in target.data.iter().enumerate() {
-            let path = format!("{TARGET}.data[{index}]");
+            let path = format!("{base}.data[{index}]");
             let (path, template) = match (&entry.value_from, &entry.template) {
                 (Some(value), None) => (format!("{path}.valueFrom"), Ok(Template::of(*value))),
                 (None, Some(text)) => (format!("{path}.template"), Template::parse(text)),
@@ -105,10 +115,10 @@ impl Plan {
         let bytes: usize = data.iter().map(|(key, template)| key.len() + template.longest()).sum();
         if bytes > MAX_BYTES {
             let message = format!("the Secret could have {bytes} bytes, and at most {MAX_BYTES} can be stored");
-            refuse(format!("{TARGET}.data"), message);
+            refuse(format!("{base}.data"), message);
         }
         Self {
-            name: target.name.map_or_else(|| format!("{application}-oidc"), |name| name.to_string()),
+            name: target.name.map_or(default_name, |name| name.to_string()),
             labels: target.metadata.labels.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
             annotations: target
                 .metadata
@@ -164,6 +174,7 @@ impl Plan {
         &self,
         application: &ObjectKey,
         uid: &Uid,
+        path: &str,
         epoch: u64,
         data: BTreeMap<String, Secret<String>>,
     ) -> CredentialSecret {
@@ -174,6 +185,7 @@ impl Plan {
         CredentialSecret {
             application: application.clone(),
             application_uid: uid.clone(),
+            path: target_path(path),
             labels,
             annotations,
             data,

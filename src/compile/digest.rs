@@ -13,10 +13,11 @@ use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
 use oidc::client::{
     AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthentication, ConsentMode,
     DefaultAudience, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce, RefreshTokenIssuance, RefreshTokenSettings,
-    ScopeClaims, UserAccess,
+    ResourceAccess, ScopeClaims, UserAccess,
 };
 use oidc::ids::{GroupName, Uid};
 use oidc::scope::ScopeToken;
+use oidc::time::Time;
 use oidc::uri::RedirectUri;
 
 /// The digest of a catalog with these realms, as base64url.
@@ -121,6 +122,10 @@ fn client(client: &Client) -> [u8; 32] {
         uid,
         namespace,
         name,
+        account,
+        expires_at,
+        resources,
+        introspects,
         display_name,
         authentication,
         redirect_uris,
@@ -156,6 +161,20 @@ fn client(client: &Client) -> [u8; 32] {
             }
         }
     }
+    writer.optional(account.as_deref());
+    writer.flag(expires_at.is_some());
+    writer.number(expires_at.map_or(0, Time::millis));
+    writer.count(resources.len());
+    for ResourceAccess { audience, scopes, lifetime_seconds } in resources {
+        writer.text(audience);
+        writer.number(*lifetime_seconds);
+        writer.count(scopes.len());
+        for (token, description) in scopes {
+            writer.text(token.as_str());
+            writer.optional(description.as_deref());
+        }
+    }
+    writer.texts(introspects.iter().map(String::as_str));
     writer.texts(redirect_uris.iter().map(RedirectUri::as_str));
     writer.text(match application_type {
         ApplicationType::Web => "web",

@@ -81,8 +81,8 @@ fn claims<'w>(inputs: &Inputs, world: &'w World<'_>) -> Vec<Claimed<'w>> {
     }
     for application in world.applications.values() {
         if let Some(attached) = application.attached.as_ref().filter(|attached| attached.may_hold_client_id) {
-            let name = Identifier { namespace: &attached.provider.namespace, text: &application.client_id };
-            let holds = has(application.uid.as_ref(), &application.client_id);
+            let name = Identifier { namespace: &attached.provider.namespace, text: &application.own.client_id };
+            let holds = has(application.uid.as_ref(), &application.own.client_id);
             let age = Age::of(&application.object.metadata, application.key).holding(holds);
             claims.push((Claim { name, age, kind: Kind::OidcApplication }, Reach::Provider(attached.provider)));
         }
@@ -118,7 +118,7 @@ fn refuse(world: &mut World<'_>, loser: &ObjectRef, holder: Option<&ObjectRef>) 
         Kind::OidcApplication => {
             let Some(application) = world.applications.get_mut(&loser.key) else { return };
             let path = if application.object.spec.client_id.is_some() { "spec.clientID" } else { "metadata.name" };
-            let id = &application.client_id;
+            let id = &application.own.client_id;
             let message = match holder {
                 Some(_) => format!("client ID `{id}` is already taken at this provider: choose another"),
                 None => format!("client ID `{id}` {RESERVED}: choose another, or wait"),

@@ -22,6 +22,7 @@ mod application;
 mod compilation;
 pub mod credentials;
 mod digest;
+mod grants;
 mod group;
 mod identifiers;
 pub mod inputs;
@@ -82,6 +83,8 @@ pub struct CredentialSecret {
     pub application: ObjectKey,
     /// UID of that application.
     pub application_uid: Uid,
+    /// The field in which the application says what Secret it wants.
+    pub path: String,
     /// Labels, the application's UID among them.
     pub labels: BTreeMap<String, String>,
     /// Annotations, the epoch among them.

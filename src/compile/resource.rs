@@ -1,12 +1,13 @@
-//! An OidcResource: an audience, and who may register it. Nothing is served of it yet.
+//! An OidcResource: an audience, and who may register it. What is served of it stands with the clients that may call it.
 
-use api::{ObjectKey, OidcResource, Reason, ResourcePolicy};
+use api::{ConditionType, ObjectKey, OidcResource, OidcResourceSpec, Reason, ResourcePolicy};
+use oidc::scope::{ScopeToken, StandardScope};
 use oidc::uri::RedirectUri;
 
 use crate::policy::{NamespaceLabels, resource_policy, selects};
 use crate::provider::Provider;
 use crate::reference::not_permitted;
-use crate::unsupported;
+use crate::text::disguise;
 use crate::verdict::Diagnostic;
 
 /// A resource under judgement.
@@ -50,9 +51,37 @@ impl<'a> Resource<'a> {
                 provider.waits_for(&mut diagnostics);
             }
         }
-        diagnostics.extend(unsupported::resource(spec));
+        shapes(spec, &mut diagnostics);
         let provider = permitting.map(|(provider, _)| provider.key);
         Self { key, object, provider, policy_name, diagnostics }
+    }
+}
+
+impl Resource<'_> {
+    /// Whether nothing speaks against it.
+    pub(crate) fn accepted(&self) -> bool {
+        self.diagnostics.iter().all(|diagnostic| diagnostic.condition != ConditionType::Accepted)
+    }
+}
+
+/// What the schema judged. A stored object may be older than the schema.
+fn shapes(spec: &OidcResourceSpec, diagnostics: &mut Vec<Diagnostic>) {
+    for (index, scope) in spec.scopes.iter().enumerate() {
+        let mut refuse = |field: &str, message: String| {
+            let path = format!("spec.scopes[{index}].{field}");
+            diagnostics.push(Diagnostic::new(Reason::UnsupportedValue, path, message));
+        };
+        match ScopeToken::parse(&scope.name) {
+            Ok(token) if StandardScope::from_token(token.as_str()).is_some() => {
+                refuse("name", "is a scope of OpenID Connect or of this provider: choose another name".to_owned());
+            }
+            Ok(_) => {}
+            Err(error) => refuse("name", error.to_string()),
+        }
+        // People read it on the consent page, among the provider's own words.
+        if let Some(message) = scope.description.as_ref().and_then(|text| disguise(text)) {
+            refuse("description", message.to_owned());
+        }
     }
 }
 

@@ -7,17 +7,17 @@
 //! - `lastTransitionTime` moves only when the status of its condition does.
 
 use api::{
-    ClientSecretStatus, Condition, ConditionStatus, ConditionType, KeyState, KeyStatus, Kind, NEVER_OBSERVED,
-    OidcApplicationStatus, OidcGroupStatus, OidcProviderStatus, OidcResourceStatus, OidcUserStatus, Reason,
-    ServersStatus, SigningAlgorithm,
+    AccountStatus, ClientSecretStatus, Condition, ConditionStatus, ConditionType, KeyState, KeyStatus, Kind,
+    NEVER_OBSERVED, OidcApplicationStatus, OidcGroupStatus, OidcProviderStatus, OidcResourceStatus, OidcUserStatus,
+    Reason, ServersStatus, SigningAlgorithm,
 };
 use crypto::Algorithm;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use crate::verdict::{
-    ApplicationFacts, Credentials, Diagnostic, Facts, GroupFacts, KeyFacts, ProviderFacts, ResourceFacts, UserFacts,
-    Verdict,
+    AccountFacts, ApplicationFacts, Credentials, Diagnostic, Facts, GroupFacts, KeyFacts, ProviderFacts, ResourceFacts,
+    UserFacts, Verdict,
 };
 
 /// Characters of a condition's message at the most.
@@ -65,11 +65,30 @@ pub fn provider_status(verdict: &Verdict, observed: &Observed<'_>) -> OidcProvid
 /// The status of an OidcApplication.
 pub fn application_status(verdict: &Verdict, observed: &Observed<'_>) -> OidcApplicationStatus {
     let nothing = ApplicationFacts::default();
-    let ApplicationFacts { client_id, issuer, policy_name, credentials } = match &verdict.facts {
+    let ApplicationFacts { client_id, issuer, policy_name, credentials, accounts } = match &verdict.facts {
         Facts::Application(facts) => facts,
         Facts::Provider(_) | Facts::User(_) | Facts::Group(_) | Facts::Resource(_) => &nothing,
     };
-    let client_secret = match credentials {
+    OidcApplicationStatus {
+        observed_generation: generation(verdict),
+        client_id: client_id.clone(),
+        issuer: issuer.clone(),
+        policy_name: policy_name.clone(),
+        client_secret: client_secret(credentials),
+        accounts: accounts
+            .iter()
+            .map(|AccountFacts { name, client_id, credentials }| AccountStatus {
+                name: name.clone(),
+                client_id: client_id.clone(),
+                client_secret: client_secret(credentials),
+            })
+            .collect(),
+        conditions: conditions(Kind::OidcApplication, verdict, observed),
+    }
+}
+
+fn client_secret(credentials: &Credentials) -> Option<ClientSecretStatus> {
+    match credentials {
         Credentials::Unknown | Credentials::NotApplicable => None,
         Credentials::ClientSecret { secret_name, epoch } => Some(ClientSecretStatus {
             secret_name: Some(secret_name.clone()),
@@ -78,15 +97,6 @@ pub fn application_status(verdict: &Verdict, observed: &Observed<'_>) -> OidcApp
             last_rotation_time: None,
             previous_expiration_time: None,
         }),
-    };
-    OidcApplicationStatus {
-        observed_generation: generation(verdict),
-        client_id: client_id.clone(),
-        issuer: issuer.clone(),
-        policy_name: policy_name.clone(),
-        client_secret,
-        accounts: Vec::new(),
-        conditions: conditions(Kind::OidcApplication, verdict, observed),
     }
 }
 

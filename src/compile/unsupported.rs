@@ -4,7 +4,7 @@
 use api::{
     AccessTokenFormat, BackchannelLogout, ClientAuthentication, ClientAuthenticationType, ClientSecretMethod,
     FrontchannelLogout, GrantType, IdTokenSigningAlgorithm, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec,
-    OidcResourceSpec, Reason, SecretRotation, SessionManagement, Signing, SubjectType, UserinfoSigningAlgorithm,
+    Reason, SecretRotation, SessionManagement, Signing, SubjectType, UserinfoSigningAlgorithm,
 };
 
 use crate::verdict::Diagnostic;
@@ -39,10 +39,11 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
     );
     for (index, grant) in spec.grant_types.iter().enumerate() {
         let missing = match grant {
-            GrantType::AuthorizationCode | GrantType::Implicit | GrantType::RefreshToken => false,
-            GrantType::ClientCredentials | GrantType::Password | GrantType::DeviceCode | GrantType::TokenExchange => {
-                true
-            }
+            GrantType::AuthorizationCode
+            | GrantType::Implicit
+            | GrantType::RefreshToken
+            | GrantType::ClientCredentials => false,
+            GrantType::Password | GrantType::DeviceCode | GrantType::TokenExchange => true,
         };
         found.note(missing, format!("spec.grantTypes[{index}]"), &format!("grant type `{grant}`"), REMOVE);
     }
@@ -62,9 +63,10 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
     );
     found.note(spec.initiate_login_uri.is_some(), "spec.initiateLoginURI", "login that starts elsewhere", REMOVE);
     found.note(spec.logo_uri.is_some(), "spec.logoURI", "a logo", REMOVE);
-    client_authentication(&spec.client_authentication, &mut found);
-    found.note(!spec.resources.is_empty(), "spec.resources", "access to APIs", REMOVE);
-    found.note(!spec.programmatic_access.is_empty(), "spec.programmaticAccess", "programmatic access", REMOVE);
+    client_authentication("spec", &spec.client_authentication, &mut found);
+    for (index, account) in spec.programmatic_access.iter().enumerate() {
+        client_authentication(&format!("spec.programmaticAccess[{index}]"), &account.client_authentication, &mut found);
+    }
     let BackchannelLogout { uri, session_required: _ } = &spec.backchannel_logout;
     found.note(!uri.is_empty(), "spec.backchannelLogout.uri", "back-channel logout", REMOVE);
     let FrontchannelLogout { uri, session_required: _ } = &spec.frontchannel_logout;
@@ -72,16 +74,16 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
     found.0
 }
 
-fn client_authentication(authentication: &ClientAuthentication, found: &mut Found) {
+fn client_authentication(base: &str, authentication: &ClientAuthentication, found: &mut Found) {
     const INSTEAD: &str = "use ClientSecret, or None for a public client";
     let ClientAuthentication { type_, client_secret, service_account_token: _, private_key_jwt: _ } = authentication;
     let missing = match type_ {
         ClientAuthenticationType::ClientSecret | ClientAuthenticationType::None => false,
         ClientAuthenticationType::ServiceAccountToken | ClientAuthenticationType::PrivateKeyJwt => true,
     };
-    found.note(missing, "spec.clientAuthentication.type", type_.as_str(), INSTEAD);
+    found.note(missing, format!("{base}.clientAuthentication.type"), type_.as_str(), INSTEAD);
     let Some(secret) = client_secret else { return };
-    let base = "spec.clientAuthentication.clientSecret";
+    let base = format!("{base}.clientAuthentication.clientSecret");
     for (index, method) in secret.methods.iter().enumerate() {
         let missing = *method == ClientSecretMethod::ClientSecretJwt;
         found.note(missing, format!("{base}.methods[{index}]"), "client_secret_jwt", "take it out");
@@ -150,14 +152,6 @@ pub(crate) fn provider(spec: &OidcProviderSpec) -> Vec<Diagnostic> {
     let english = locales.iter().any(|locale| locale.as_str() == "en");
     found.note(!english, "spec.login.supportedLocales", "a login page without `en`", "add it");
     found.note(!spec.login.branding.logo_url.is_empty(), "spec.login.branding.logoURL", "a logo", "leave it empty");
-    found.0
-}
-
-/// What a resource asks for in vain.
-pub(crate) fn resource(spec: &OidcResourceSpec) -> Vec<Diagnostic> {
-    let mut found = Found::default();
-    found.note(!spec.allowed_clients.is_empty(), "spec.allowedClients", "access to APIs", "leave it empty");
-    found.note(!spec.introspection.is_empty(), "spec.introspection", "introspection", "leave it empty");
     found.0
 }
 

@@ -143,6 +143,19 @@ pub struct ApplicationFacts {
     pub policy_name: Option<String>,
     /// How it proves itself.
     pub credentials: Credentials,
+    /// Its programmatic access accounts.
+    pub accounts: Vec<AccountFacts>,
+}
+
+/// What an application's status shows of a programmatic access account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFacts {
+    /// Its name.
+    pub name: String,
+    /// Its client ID.
+    pub client_id: String,
+    /// How it proves itself.
+    pub credentials: Credentials,
 }
 
 /// How an application proves itself, as its status shows it.

@@ -7,13 +7,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use oidc::catalog::Catalog;
 use oidc::ids::{ClientId, Uid};
 
-use crate::application::Application;
+use crate::application::{Application, Principal};
 use crate::compilation::World;
 use crate::inputs::{Inputs, Mode};
 use crate::provider::Provider;
 use crate::verdict::{
-    ApplicationFacts, Credentials, Diagnostic, Facts, GroupFacts, ObjectRef, ProviderFacts, ResourceFacts, UserFacts,
-    Verdict,
+    AccountFacts, ApplicationFacts, Credentials, Diagnostic, Facts, GroupFacts, ObjectRef, ProviderFacts,
+    ResourceFacts, UserFacts, Verdict,
 };
 
 type Verdicts = BTreeMap<ObjectRef, Verdict>;
@@ -40,9 +40,9 @@ pub(crate) fn verdicts(inputs: &Inputs, world: World<'_>, catalogs: &Catalogs) -
     for resource in resources.into_values() {
         let served = served.of_provider(resource.provider);
         let issuer = resource.provider.and_then(|key| providers.get(key)).and_then(issuer_text);
+        let accepted = resource.accepted();
         let facts = Facts::Resource(ResourceFacts { issuer, policy_name: resource.policy_name });
         let mut diagnostics = resource.diagnostics;
-        let accepted = diagnostics.is_empty();
         served.note(&mut diagnostics);
         let served = served.is() && accepted;
         insert(&mut verdicts, Kind::OidcResource, resource.key, &resource.object.metadata, diagnostics, served, facts);
@@ -141,7 +141,7 @@ impl<'c> Served<'c> {
     fn application(&self, application: &Application<'_>) -> Service {
         let provider = application.attached.as_ref().map(|attached| attached.provider);
         match provider.map(|provider| self.clients.get(provider)) {
-            Some(Some(clients)) if !application.accepted() || !clients.contains(application.client_id.as_str()) => {
+            Some(Some(clients)) if !application.accepted() || !clients.contains(application.own.client_id.as_str()) => {
                 Service::Refused
             }
             Some(Some(_)) => Service::Given,
@@ -175,11 +175,25 @@ fn application_facts(
     // Without a provider that permits the namespace there is nothing to show, and nothing to guess from.
     let Some(attached) = &application.attached else { return ApplicationFacts::default() };
     let provider = providers.get(attached.provider);
-    let authentication = &application.object.spec.client_authentication;
-    let credentials = match (authentication.type_, &application.plan) {
-        (ClientAuthenticationType::ClientSecret, Some(plan)) if !application.name_is_taken => {
-            let source = authentication.client_secret.as_ref().map(|secret| secret.source);
-            let epoch = application.uid.as_ref().and_then(|uid| inputs.epochs.get(uid)).map_or(1, |epoch| epoch.epoch);
+    let epoch = application.uid.as_ref().and_then(|uid| inputs.epochs.get(uid)).map_or(1, |epoch| epoch.epoch);
+    let account = |principal: &Principal<'_>| {
+        let name = principal.account?.to_owned();
+        Some(AccountFacts { name, client_id: principal.client_id.clone(), credentials: shown(principal, epoch) })
+    };
+    ApplicationFacts {
+        client_id: Some(application.own.client_id.clone()),
+        issuer: provider.and_then(issuer_text),
+        policy_name: attached.policy_name.clone(),
+        credentials: shown(&application.own, epoch),
+        accounts: application.accounts.iter().filter_map(account).collect(),
+    }
+}
+
+/// How a client proves itself, as a status shows it.
+fn shown(principal: &Principal<'_>, epoch: u64) -> Credentials {
+    match (principal.authentication.type_, &principal.plan) {
+        (ClientAuthenticationType::ClientSecret, Some(plan)) if !principal.name_is_taken => {
+            let source = principal.authentication.client_secret.as_ref().map(|secret| secret.source);
             Credentials::ClientSecret {
                 secret_name: plan.name.clone(),
                 epoch: (source != Some(SecretSource::Reference)).then_some(epoch),
@@ -192,11 +206,5 @@ fn application_facts(
             | ClientAuthenticationType::PrivateKeyJwt,
             _,
         ) => Credentials::NotApplicable,
-    };
-    ApplicationFacts {
-        client_id: Some(application.client_id.clone()),
-        issuer: provider.and_then(issuer_text),
-        policy_name: attached.policy_name.clone(),
-        credentials,
     }
 }

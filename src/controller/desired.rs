@@ -1,6 +1,7 @@
 //! What should be there, according to the last compilation. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api::{Kind, ObjectKey, OidcUser, RecordKind};
 use compile::names::{self, Held, Names};
@@ -9,6 +10,7 @@ use compile::{Compiled, ObjectRef, SecretInput, UserPassword, Verdict};
 use crypto::{PasswordHash, ServerKeys};
 use oidc::account::Account;
 use oidc::catalog::Catalog;
+use oidc::client::Client;
 use oidc::ids::Uid;
 
 use crate::material::fingerprints;
@@ -24,8 +26,8 @@ pub(crate) struct Desired {
     pub(crate) providers: BTreeMap<ObjectKey, Record>,
     /// The records of each application and user. What is not listed is left as it is.
     pub(crate) records: BTreeMap<ObjectRef, BTreeMap<RecordId, Record>>,
-    /// The name of the Secret of each application that should have one.
-    pub(crate) secrets: BTreeMap<ObjectKey, ObjectKey>,
+    /// The names of the Secrets of each application that should have any.
+    pub(crate) secrets: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
     /// The table of names of each provider whose record is not left as it is.
     pub(crate) names: BTreeMap<ObjectKey, Names>,
 }
@@ -35,7 +37,7 @@ impl Desired {
     pub(crate) fn new(world: &World, compiled: Compiled, now: i64) -> Self {
         let mut desired = Self::default();
         for (key, secret) in &compiled.credentials {
-            desired.secrets.insert(secret.application.clone(), key.clone());
+            desired.secrets.entry(secret.application.clone()).or_default().insert(key.clone());
         }
         let keepers: Vec<Keeper<'_>> = Keeper::all(world, &compiled).collect();
         let unjudged = world.unjudged();
@@ -120,6 +122,9 @@ impl Desired {
     }
 }
 
+/// The client of an application, if it is served, and its accounts.
+type ClientAndAccounts = (Option<Arc<Client>>, Vec<Arc<Client>>);
+
 /// Of a provider at which nobody holds a name.
 static NOTHING: Held = Held { client_ids: Names::new(), audiences: Names::new() };
 
@@ -130,7 +135,8 @@ struct Keeper<'w> {
     keys: &'w ServerKeys,
     catalog: Option<&'w Catalog>,
     accounts: BTreeMap<&'w Uid, &'w Account>,
-    clients: BTreeMap<&'w Uid, &'w std::sync::Arc<oidc::client::Client>>,
+    /// The client of each application, and its accounts, by the application's UID.
+    clients: BTreeMap<&'w str, ClientAndAccounts>,
     held: &'w Held,
     /// The client IDs that were chosen and are held.
     client_ids: BTreeMap<&'w Uid, &'w String>,
@@ -155,7 +161,7 @@ impl<'w> Keeper<'w> {
                 keys,
                 catalog,
                 accounts: realms().flat_map(|realm| realm.accounts.iter()).map(|one| (&one.uid, one)).collect(),
-                clients: realms().flat_map(|realm| realm.clients.values()).map(|one| (&one.uid, one)).collect(),
+                clients: by_application(realms().flat_map(|realm| realm.clients.values())),
                 client_ids: held.client_ids.iter().map(|(id, name)| (&name.uid, id)).collect(),
                 held,
                 frozen: accepted && !world.inputs.materials.contains_key(key),
@@ -181,7 +187,7 @@ impl<'w> Keeper<'w> {
         let id =
             RecordId { kind: RecordKind::OidcClientRecord, key: ObjectKey::new(&self.key.namespace, uid.as_str()) };
         let existing = world.records.get(&id).filter(|existing| existing.record.provider == self.uid);
-        let client = self.clients.get(uid).copied().filter(|_| readable);
+        let (client, accounts) = self.clients.get(uid.as_str()).filter(|_| readable).cloned().unwrap_or_default();
         let derivation =
             world.inputs.epochs.get(uid).copied().or(existing.and_then(|existing| existing.noted.secrets))?;
         if client.is_none() && (existing.is_none() || self.frozen && readable) {
@@ -193,7 +199,7 @@ impl<'w> Keeper<'w> {
             None if !readable => existing.and_then(|existing| existing.noted.client_id.clone()),
             None => None,
         };
-        let payload = ClientPayload { client: client.cloned(), client_id, secrets: derivation };
+        let payload = ClientPayload { client, accounts, client_id, secrets: derivation };
         Some((id, Record::new(self.keys, Subject::Client, &self.uid, (key, uid), &payload)))
     }
 
@@ -221,6 +227,18 @@ impl<'w> Keeper<'w> {
         let payload = UserPayload::new(self.keys, &self.uid, uid, None, None, None);
         Some((id, Record::new(self.keys, Subject::User, &self.uid, (key, uid), &payload)))
     }
+}
+
+fn by_application<'w>(clients: impl Iterator<Item = &'w Arc<Client>>) -> BTreeMap<&'w str, ClientAndAccounts> {
+    let mut all: BTreeMap<&str, ClientAndAccounts> = BTreeMap::new();
+    for client in clients {
+        let (own, accounts) = all.entry(client.application_uid()).or_default();
+        match client.account {
+            None => *own = Some(Arc::clone(client)),
+            Some(_) => accounts.push(Arc::clone(client)),
+        }
+    }
+    all
 }
 
 /// The hash of a user's password, disabled or not.

@@ -7,7 +7,7 @@ use crate::account::Account;
 use crate::catalog::Realm;
 use crate::client::Client;
 use crate::ids::FamilyId;
-use crate::issue::family_of;
+use crate::issue::{family_of, is_of_client};
 use crate::records::FamilyRecord;
 use crate::refusal::Why;
 use crate::scope::ScopeSet;
@@ -17,7 +17,8 @@ use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
 #[derive(Debug)]
 pub struct AccessToken<'c> {
     client: &'c Client,
-    family: FamilyId,
+    /// None: it speaks for the client itself.
+    family: Option<FamilyId>,
     scope: ScopeSet,
     claims: Claims,
 }
@@ -31,22 +32,32 @@ pub(crate) struct Claims {
     pub(crate) exp: i64,
     pub(crate) iat: i64,
     pub(crate) jti: String,
+    #[serde(default)]
     pub(crate) scope: String,
 }
 
-/// Verifies a token: ours, of the right type, unexpired, for the issuer or a client itself.
+/// Whom a token still speaks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Holder<'r> {
+    /// A person.
+    Person(&'r Account),
+    /// The client itself.
+    Client,
+}
+
+/// Verifies a token: ours, of the right type, unexpired, and for an audience that its client may have.
 ///
 /// # Errors
 /// Why it is none.
 pub fn read<'c>(realm: &'c Realm, token: &Secret<String>, now: Time) -> Result<AccessToken<'c>, Why> {
     let issuer = realm.issuer.as_str();
-    let ours = |audience: &str| audience == issuer || realm.client(audience).is_some();
     let expect = Expect {
-        // An id_token is of type JWT too; it lacks `client_id`, `jti` and `scope`, which an access token always has.
+        // An id_token is of type JWT too; it lacks `client_id` and `jti`, which an access token always has.
         typ: &["at+jwt", "JWT"],
         algorithms: &Algorithm::ASYMMETRIC,
         issuer,
-        audience: Audience::Accepted(&ours),
+        // Judged below: it depends on the client.
+        audience: Audience::Accepted(&|_| true),
         now: now.secs(),
         leeway: CLOCK_TOLERANCE_SECONDS,
         expired: Expired::Refuse,
@@ -54,10 +65,14 @@ pub fn read<'c>(realm: &'c Realm, token: &Secret<String>, now: Time) -> Result<A
     let verified = Unverified::parse(token.expose()).and_then(|token| token.verify::<Claims>(&realm.keys, &expect));
     let claims = verified.map_err(|_| Why::TokenInvalid)?.into_claims();
     let client = realm.client(&claims.client_id).ok_or(Why::ClientUnknown)?;
-    if claims.aud != issuer && claims.aud != client.id.as_str() {
+    if claims.aud != issuer && claims.aud != client.id.as_str() && client.resource(&claims.aud).is_none() {
         return Err(Why::AudienceMismatch);
     }
-    let family = family_of(&claims.jti).ok_or(Why::TokenInvalid)?;
+    let family = family_of(&claims.jti);
+    let of_client = claims.sub == client.id.as_str() && is_of_client(&claims.jti, &client.uid);
+    if family.is_none() && !of_client {
+        return Err(Why::TokenInvalid);
+    }
     let scope = ScopeSet::parse(&claims.scope).map_err(|_| Why::TokenInvalid)?;
     Ok(AccessToken { client, family, scope, claims })
 }
@@ -68,8 +83,8 @@ impl<'c> AccessToken<'c> {
         self.client
     }
 
-    /// The family to look up.
-    pub fn family(&self) -> FamilyId {
+    /// The family to look up, if it has one.
+    pub fn family(&self) -> Option<FamilyId> {
         self.family
     }
 
@@ -83,12 +98,18 @@ impl<'c> AccessToken<'c> {
         &self.claims
     }
 
-    /// The person whom it still speaks for.
+    /// Whether it is for this issuer or its client itself, and not for an API.
+    pub(crate) fn is_for(&self, realm: &Realm) -> bool {
+        self.claims.aud == realm.issuer.as_str() || self.claims.aud == self.client.id.as_str()
+    }
+
+    /// Whom it still speaks for.
     ///
     /// # Errors
     /// The family was revoked, or the person or the application is not what it was.
-    pub(crate) fn account<'r>(&self, realm: &'r Realm, family: Option<&FamilyRecord>) -> Result<&'r Account, Why> {
-        let family = family.filter(|family| family.id == self.family && family.revoked_at.is_none());
+    pub(crate) fn holder<'r>(&self, realm: &'r Realm, family: Option<&FamilyRecord>) -> Result<Holder<'r>, Why> {
+        let Some(id) = self.family else { return Ok(Holder::Client) };
+        let family = family.filter(|family| family.id == id && family.revoked_at.is_none());
         let granted = &family.ok_or(Why::FamilyRevoked)?.authorization;
         let same = granted.issuer == realm.issuer.as_str()
             && granted.application_uid == self.client.uid
@@ -98,6 +119,7 @@ impl<'c> AccessToken<'c> {
             return Err(Why::ClientMismatch);
         }
         let account = realm.accounts.current(&granted.subject, &granted.user_uid);
-        account.filter(|account| self.client.user_access.permits(&account.groups)).ok_or(Why::AccountGone)
+        let account = account.filter(|account| self.client.user_access.permits(&account.groups));
+        account.map(Holder::Person).ok_or(Why::AccountGone)
     }
 }

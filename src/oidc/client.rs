@@ -1,13 +1,14 @@
 //! RFC 6749 §2: a client as the compile step left it. What cannot be together cannot be written down here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::{Algorithm, SecretVerifier};
 use serde::{Deserialize, Serialize};
 
 use crate::claims::ExtraClaim;
 use crate::ids::{ClientId, GroupName, Uid};
-use crate::scope::ScopeSet;
+use crate::scope::{ScopeSet, ScopeToken};
+use crate::time::Time;
 use crate::uri::RedirectUri;
 
 /// A closed list of wire values: the enum, its text, and the list that discovery announces come from one place.
@@ -43,6 +44,8 @@ wire_enum! {
         Implicit = "implicit",
         /// RFC 6749 §6.
         RefreshToken = "refresh_token",
+        /// RFC 6749 §4.4.
+        ClientCredentials = "client_credentials",
     }
 }
 
@@ -128,6 +131,10 @@ pub struct Client {
     pub namespace: String,
     /// Name of the application object.
     pub name: String,
+    /// Name of the programmatic access account of the application, for a client that is one.
+    pub account: Option<String>,
+    /// When the client ends.
+    pub expires_at: Option<Time>,
     /// The name that people see.
     pub display_name: String,
     /// Public or confidential.
@@ -142,6 +149,10 @@ pub struct Client {
     pub response_types: BTreeSet<ResponseType>,
     /// Scopes that it may ask for.
     pub scopes: ScopeSet,
+    /// APIs that it may call: it asks for them, and their owners allow it.
+    pub resources: Vec<ResourceAccess>,
+    /// Audiences whose access tokens it may introspect, whoever they were issued to: it is the API.
+    pub introspects: BTreeSet<String>,
     /// Whether a request without PKCE is refused.
     pub pkce: Pkce,
     /// Whether people are asked.
@@ -181,6 +192,18 @@ pub enum ClientAuthentication {
         /// One for each live secret; two while a rotation overlaps.
         verifiers: Vec<SecretVerifier>,
     },
+}
+
+/// What a client may do at an API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResourceAccess {
+    /// The audience of its access tokens (RFC 8707 §2).
+    pub audience: String,
+    /// The scopes that the client may have there, with what the API's owner says of them. Never empty.
+    pub scopes: BTreeMap<ScopeToken, Option<String>>,
+    /// Lifetime of its access tokens in seconds.
+    pub lifetime_seconds: i64,
 }
 
 /// RFC 8252: where the application runs.
@@ -355,6 +378,12 @@ impl Client {
     pub fn registered(&self, presented: &str) -> Option<&RedirectUri> {
         let any_loopback_port = self.application_type == ApplicationType::Native;
         self.redirect_uris.iter().find(|uri| uri.matches(presented, any_loopback_port))
+    }
+
+    /// UID of the application: an account's own is made of it.
+    pub fn application_uid(&self) -> &str {
+        let uid = self.uid.as_str();
+        uid.split_once('/').map_or(uid, |(application, _)| application)
     }
 
     /// Whether it cannot keep a secret.

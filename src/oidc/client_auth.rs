@@ -8,6 +8,7 @@ use crate::catalog::Realm;
 use crate::client::{Client, ClientAuthMethod, ClientAuthentication};
 use crate::form::{self, Form};
 use crate::refusal::{ErrorCode, Refusal, Why};
+use crate::time::Time;
 
 /// Bytes of an `Authorization` header at the most.
 const MAX_HEADER: usize = 4096;
@@ -94,7 +95,12 @@ impl Presented {
     ///
     /// # Errors
     /// `invalid_client`.
-    pub fn authenticate<'c>(&self, realm: &'c Realm, keys: &ServerKeys) -> Result<Authenticated<'c>, Refusal> {
+    pub fn authenticate<'c>(
+        &self,
+        realm: &'c Realm,
+        keys: &ServerKeys,
+        now: Time,
+    ) -> Result<Authenticated<'c>, Refusal> {
         let Some(client) = realm.client(&self.client_id) else {
             if let Proof::Secret(_, secret) = &self.proof {
                 let _same_work =
@@ -124,6 +130,10 @@ impl Presented {
                         Why::ClientAuthenticationMethod,
                         "this authentication method is not among the application's spec.clientAuthentication.clientSecret.methods",
                     ));
+                }
+                // Told to nobody but the client itself.
+                if client.expires_at.is_some_and(|end| end <= now) {
+                    return Err(failed(Why::ClientExpired, "this account has ended (its expirationTime)"));
                 }
                 Ok(Authenticated { client })
             }

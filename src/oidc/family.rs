@@ -64,6 +64,7 @@ fn ends(client: &Client, family: &FamilyRecord) -> Time {
 
 /// When the last of the tokens that are issued now has expired, everywhere.
 fn tokens_end(client: &Client, now: Time) -> Time {
-    let longest = client.access_token.lifetime_seconds.max(client.id_token.lifetime_seconds);
+    let own = client.access_token.lifetime_seconds.max(client.id_token.lifetime_seconds);
+    let longest = client.resources.iter().map(|resource| resource.lifetime_seconds).fold(own, i64::max);
     now.plus_secs(longest.saturating_add(CLOCK_TOLERANCE_SECONDS))
 }

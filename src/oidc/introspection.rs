@@ -1,12 +1,12 @@
-//! RFC 7662: what a token is worth right now. A client learns it of its own tokens; all others are not active, whatever
-//! they are (§2.2), so that nobody finds out by asking.
+//! RFC 7662: what a token is worth right now. A client learns it of its own tokens, and an API of those that are for it; all
+//! others are not active, whatever they are (§2.2), so that nobody finds out by asking.
 
 use std::borrow::Cow;
 
 use crypto::{Secret, ServerKeys};
 use serde::Serialize;
 
-use crate::access_token::{self, AccessToken};
+use crate::access_token::{self, AccessToken, Holder};
 use crate::catalog::Realm;
 use crate::client::Client;
 use crate::client_auth::Authenticated;
@@ -69,11 +69,11 @@ impl<'c> Shown<'c> {
         }
     }
 
-    /// The family to look up.
-    pub fn family(&self) -> FamilyId {
+    /// The family to look up, if it has one.
+    pub fn family(&self) -> Option<FamilyId> {
         match self {
             Self::Access(token) => token.family(),
-            Self::Refresh(token) => token.family(),
+            Self::Refresh(token) => Some(token.family()),
         }
     }
 }
@@ -88,9 +88,11 @@ pub struct Introspection<'a> {
 
 #[derive(Debug, Serialize)]
 struct Description<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
     scope: Cow<'a, str>,
     client_id: &'a str,
-    username: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'static str>,
     exp: i64,
@@ -129,15 +131,20 @@ fn access_token<'a>(
     token: &'a AccessToken<'_>,
     family: Option<&FamilyRecord>,
 ) -> Option<Description<'a>> {
-    if token.client().uid != caller.uid {
+    let claims = token.claims();
+    let is_own = token.client().uid == caller.uid && token.client().id == caller.id;
+    if !is_own && !caller.introspects.contains(&claims.aud) {
         return None;
     }
-    let account = token.account(realm, family).ok()?;
-    let claims = token.claims();
+    let username = match token.holder(realm, family).ok()? {
+        // To an API the person is who `sub` says, and no more.
+        Holder::Person(account) => is_own.then(|| account.username.as_str()),
+        Holder::Client => None,
+    };
     Some(Description {
         scope: Cow::Borrowed(&claims.scope),
         client_id: &claims.client_id,
-        username: account.username.as_str(),
+        username,
         token_type: Some("Bearer"),
         exp: claims.exp,
         iat: claims.iat,
@@ -163,7 +170,7 @@ fn refresh_token<'a>(
     Some(Description {
         scope: Cow::Owned(scope.to_string()),
         client_id: caller.id.as_str(),
-        username: account.username.as_str(),
+        username: Some(account.username.as_str()),
         token_type: None,
         exp: ends.secs(),
         iat: current.reached_at.secs(),

@@ -11,6 +11,7 @@
 pub mod access_token;
 pub mod account;
 pub mod acknowledge;
+pub mod audience;
 pub mod authorize;
 pub mod catalog;
 pub mod claims;

@@ -33,6 +33,9 @@ pub struct Authorization {
     pub amr: Vec<String>,
     /// The session in which it was granted, if it was in a browser.
     pub session: Option<SessionId>,
+    /// The API that the request named (RFC 8707 §2.1): no token is issued for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
 }
 
 /// An authorization code as it was issued (RFC 6749 §4.1.2).

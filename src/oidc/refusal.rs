@@ -62,6 +62,8 @@ codes! {
     UnsupportedGrantType = "unsupported_grant_type",
     /// RFC 6749 §4.1.2.1.
     UnsupportedResponseType = "unsupported_response_type",
+    /// RFC 7009 §2.2.1.
+    UnsupportedTokenType = "unsupported_token_type",
 }
 
 macro_rules! reasons {
@@ -92,6 +94,7 @@ reasons! {
     ClientAuthenticationMethod = "client_authentication_method",
     ClientAuthenticationMissing = "client_authentication_missing",
     ClientAuthenticationTwice = "client_authentication_twice",
+    ClientExpired = "client_expired",
     ClientMismatch = "client_mismatch",
     ClientSecretWrong = "client_secret_wrong",
     ClientUnknown = "client_unknown",
@@ -130,6 +133,8 @@ reasons! {
     RefreshTokenUnknown = "refresh_token_unknown",
     RegistrationParameter = "registration_parameter",
     RequestObject = "request_object",
+    ResourceAmbiguous = "resource_ambiguous",
+    ResourceTwice = "resource_twice",
     ResourceUnknown = "resource_unknown",
     ResponseModeNotAllowed = "response_mode_not_allowed",
     ResponseModeUnknown = "response_mode_unknown",
@@ -142,6 +147,7 @@ reasons! {
     SelectionNeeded = "selection_needed",
     StoreUnavailable = "store_unavailable",
     TokenInvalid = "token_invalid",
+    TokenUnrevocable = "token_unrevocable",
 }
 
 /// What must still be written when a request is refused.

@@ -17,6 +17,12 @@ pub fn decide(caller: &Authenticated<'_>, shown: &Shown<'_>) -> Result<FamilyId,
             Why::ClientMismatch,
             "the token was issued to another client",
         )),
-        Shown::Access(_) | Shown::Refresh(_) => Ok(shown.family()),
+        Shown::Access(_) | Shown::Refresh(_) => shown.family().ok_or_else(|| {
+            Refusal::new(
+                ErrorCode::UnsupportedTokenType,
+                Why::TokenUnrevocable,
+                "a token of client_credentials cannot be revoked: it ends by itself, or with its client",
+            )
+        }),
     }
 }

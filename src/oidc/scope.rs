@@ -118,6 +118,11 @@ impl ScopeSet {
         self.0.iter().any(|token| token.as_str() == scope.as_str())
     }
 
+    /// Whether the token is in the set.
+    pub fn contains(&self, token: &ScopeToken) -> bool {
+        self.0.contains(token)
+    }
+
     /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -14,14 +14,14 @@ use crate::claims::StandardClaim;
 use crate::client::{
     AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod, ClientAuthentication,
     ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce, RefreshTokenIssuance,
-    RefreshTokenSettings, ResponseType, ScopeClaims, TypeHeader, UserAccess,
+    RefreshTokenSettings, ResourceAccess, ResponseType, ScopeClaims, TypeHeader, UserAccess,
 };
 use crate::form::Form;
 use crate::ids::{ClientId, CodeId, FamilyId, GroupName, SessionId, Subject, Uid, Username};
 use crate::opaque::Opaque;
 use crate::pkce::Challenge;
 use crate::records::{Authorization, CodeRecord, FamilyRecord, SessionRecord};
-use crate::scope::ScopeSet;
+use crate::scope::{ScopeSet, ScopeToken};
 use crate::time::Time;
 use crate::uri::{Issuer, RedirectUri};
 
@@ -80,6 +80,8 @@ pub fn client() -> Client {
         uid: Uid::new("app-1"),
         namespace: "team-a".to_owned(),
         name: "notes".to_owned(),
+        account: None,
+        expires_at: None,
         display_name: "Notes".to_owned(),
         authentication: ClientAuthentication::Secret {
             methods: BTreeSet::from([ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost]),
@@ -90,6 +92,8 @@ pub fn client() -> Client {
         grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
         response_types: BTreeSet::from([ResponseType::Code]),
         scopes: scope("openid profile email"),
+        resources: Vec::new(),
+        introspects: BTreeSet::new(),
         pkce: Pkce::Required,
         consent: ConsentMode::Required,
         user_access: UserAccess::AnyUser,
@@ -127,6 +131,42 @@ pub fn offline_client() -> Client {
     Client {
         grant_types: BTreeSet::from([GrantType::AuthorizationCode, GrantType::RefreshToken]),
         scopes: scope("openid profile email offline_access"),
+        ..client()
+    }
+}
+
+/// An API of this audience with these scopes, as a client that may call it knows it.
+pub fn api(audience: &str, scopes: &str) -> ResourceAccess {
+    let described = |token: &ScopeToken| (token.clone(), Some(format!("May {}", token.as_str())));
+    ResourceAccess {
+        audience: audience.to_owned(),
+        scopes: scope(scopes).iter().map(described).collect(),
+        lifetime_seconds: 300,
+    }
+}
+
+/// The audience of the first API of [`service`].
+pub const ORDERS: &str = "https://orders.example.com";
+/// The audience of the second API of [`service`].
+pub const STOCK: &str = "https://stock.example.com";
+
+/// A programmatic access account of the notes application, with the secret of [`client`].
+pub fn service() -> Client {
+    let id = ClientId::new("team-a.notes.worker");
+    let verifier = SecretVerifier::new(&SERVER_KEYS, id.as_str(), &Secret::new(SECRET.to_owned()));
+    Client {
+        id,
+        uid: Uid::new("app-1/worker"),
+        account: Some("worker".to_owned()),
+        authentication: ClientAuthentication::Secret {
+            methods: BTreeSet::from([ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost]),
+            verifiers: vec![verifier],
+        },
+        redirect_uris: Vec::new(),
+        grant_types: BTreeSet::from([GrantType::ClientCredentials]),
+        response_types: BTreeSet::new(),
+        scopes: ScopeSet::default(),
+        resources: vec![api(ORDERS, "orders.read orders.write"), api(STOCK, "stock.read")],
         ..client()
     }
 }
@@ -243,6 +283,7 @@ pub fn code_record() -> CodeRecord {
             auth_time_requested: false,
             amr: vec!["pwd".to_owned()],
             session: Some(SessionId::new(Uuid::from_u128(1))),
+            resource: None,
         },
         family: FAMILY,
         expires_at: NOW.plus_secs(60),

@@ -3,7 +3,7 @@
 use crypto::Secret;
 use serde_json::{Map, Value};
 
-use crate::access_token::{self, AccessToken};
+use crate::access_token::{self, AccessToken, Holder};
 use crate::catalog::Realm;
 use crate::claims::{ClaimTarget, release};
 use crate::form::Form;
@@ -48,10 +48,10 @@ pub fn bearer(authorization: Option<&str>, form: &mut Form) -> Result<Secret<Str
 /// # Errors
 /// `invalid_token`, or `insufficient_scope`.
 pub fn verify<'c>(realm: &'c Realm, token: &Secret<String>, now: Time) -> Result<AccessToken<'c>, Refusal> {
-    let token = access_token::read(realm, token, now).map_err(|why| {
-        let elsewhere = why == Why::AudienceMismatch;
-        invalid(why, if elsewhere { "the access token was issued for another audience" } else { EXPIRED })
-    })?;
+    let token = access_token::read(realm, token, now).map_err(|why| invalid(why, EXPIRED))?;
+    if !token.is_for(realm) {
+        return Err(invalid(Why::AudienceMismatch, "the access token was issued for another audience"));
+    }
     if !token.scope().has(StandardScope::OpenId) {
         return Err(Refusal::new(
             ErrorCode::InsufficientScope,
@@ -71,7 +71,11 @@ pub fn decide(
     token: &AccessToken<'_>,
     family: Option<&FamilyRecord>,
 ) -> Result<Map<String, Value>, Refusal> {
-    let account = token.account(realm, family).map_err(|why| invalid(why, EXPIRED))?;
+    let account = match token.holder(realm, family) {
+        Ok(Holder::Person(account)) => account,
+        Ok(Holder::Client) => return Err(invalid(Why::TokenInvalid, "the access token speaks for no person")),
+        Err(why) => return Err(invalid(why, EXPIRED)),
+    };
     let mut claims = Map::new();
     claims.insert("sub".to_owned(), Value::String(account.subject.as_str().to_owned()));
     claims.extend(release(token.client(), account, token.scope(), ClaimTarget::Userinfo));

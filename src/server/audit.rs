@@ -5,6 +5,7 @@
 //! nobody has is such text, and may be a password that was typed into the wrong field.
 
 use oidc::account::Account;
+use oidc::audience::Target;
 use oidc::authorize::{Decision, Dropped};
 use oidc::client::{Client, GrantType};
 use oidc::discovery::Endpoint;
@@ -85,6 +86,21 @@ impl Call {
             user.subject = %account.subject,
             client.id = %client.id,
             tokens = kinds.len()
+        );
+    }
+
+    /// A client got a token for itself.
+    pub(crate) fn audit_client_token(&self, client: &Client, target: &Target<'_>) {
+        let grant = GrantType::ClientCredentials;
+        self.shared.metrics.token(grant, TokenKind::Access);
+        audit!(
+            self,
+            "tokens_issued",
+            grant_type = grant.as_str(),
+            client.id = %client.id,
+            audience = target.audience(),
+            scope = %target.scope(),
+            tokens = 1
         );
     }
 

@@ -125,7 +125,8 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::RequestUriNotSupported
         | ErrorCode::UnauthorizedClient
         | ErrorCode::UnsupportedGrantType
-        | ErrorCode::UnsupportedResponseType => StatusCode::BAD_REQUEST,
+        | ErrorCode::UnsupportedResponseType
+        | ErrorCode::UnsupportedTokenType => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -121,6 +121,7 @@ pub fn authorization(n: u64) -> Authorization {
         auth_time_requested: true,
         amr: vec!["pwd".to_owned()],
         session: Some(SessionId::new(uuid(n))),
+        resource: Some("https://api.example/a'b".to_owned()),
     }
 }
 

@@ -83,7 +83,8 @@ pub(super) fn unique_resources() -> Value {
     "an account must be ClientSecret, ServiceAccountToken or PrivateKeyJwt: client_credentials needs client authentication",
 )])))]
 pub struct ProgrammaticAccess {
-    /// The name of the account. Its client ID is <namespace>.<application>.<account>.
+    /// The name of the account. Its client ID is <namespace>.<application>.<account>. An
+    /// account that is taken out and put back has the client secret that it had.
     pub name: LabelName,
 
     /// The APIs it wants to call. The owner's OidcResource has to allow it too.

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use api::OidcApplicationSpec;
+
 use super::*;
 
 fn application(spec: &Value) -> Value {
@@ -300,9 +302,10 @@ proptest! {
         let data = json!([{"key": "k", "template": text}]);
         let spec = json!({"redirectURIs": [URI], "clientAuthentication": {"clientSecret": {"target": {"data": data}}}});
         let admitted = admit(application(&spec));
-        let spec = serde_json::from_value(spec).unwrap();
+        let spec: OidcApplicationSpec = serde_json::from_value(spec).unwrap();
         let mut diagnostics = Vec::new();
-        crate::credentials::Plan::read("notes", &spec, &mut diagnostics);
+        let (name, path) = ("notes-oidc".to_owned(), "spec.clientAuthentication");
+        crate::credentials::Plan::read(name, path, &spec.client_authentication, &mut diagnostics);
         prop_assert_eq!(admitted.is_ok(), diagnostics.is_empty(), "{:?} {:?}", admitted, diagnostics);
     }
 

@@ -1,6 +1,6 @@
 //! What an application needs a policy for.
 
-use api::{ClientAuthenticationType, ConsentMode, OidcApplicationSpec, SecretSource};
+use api::{ClientAuthenticationType, ConsentMode, GrantType, OidcApplicationSpec, SecretSource};
 use oidc::uri::{RedirectKind, RedirectUri};
 
 use super::DEFAULT_LIFETIME_SECONDS;
@@ -84,6 +84,9 @@ pub(super) fn asks(spec: &OidcApplicationSpec) -> Vec<Ask> {
     let keys = client_authentication.private_key_jwt.as_ref().and_then(|keys| keys.jwks_uri.as_ref());
     if let Some(host) = keys.and_then(|uri| host(uri)) {
         asks.push(Ask::new("spec.clientAuthentication.privateKeyJwt.jwksURI", Need::KeysHost(host)));
+    }
+    if !programmatic_access.is_empty() {
+        asks.push(Ask::new("spec.programmaticAccess", Need::Grant(GrantType::ClientCredentials)));
     }
     for (index, account) in programmatic_access.iter().enumerate() {
         let path = format!("spec.programmaticAccess[{index}].clientAuthentication");

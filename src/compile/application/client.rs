@@ -11,8 +11,9 @@ use oidc::client::{
     RefreshTokenSettings, ResponseType, ScopeClaims, TypeHeader, UserAccess,
 };
 use oidc::ids::{ClientId, Uid};
+use oidc::scope::ScopeSet;
 
-use super::{Application, Attached, id_token_algorithm};
+use super::{Application, Attached, Principal, id_token_algorithm};
 use crate::provider::algorithm_of;
 
 /// The client. Settings that are not built yet were refused before, so that what is left has a counterpart.
@@ -24,17 +25,21 @@ pub(crate) fn client(
 ) -> Client {
     let spec = &application.object.spec;
     let OidcApplicationSpec { id_token, access_token, refresh_token, .. } = spec;
-    let authentication = authentication(spec, verifiers);
+    let authentication = authentication(&spec.client_authentication, verifiers);
     let application_type = match spec.application_type {
         api::ApplicationType::Web => ApplicationType::Web,
         api::ApplicationType::Native => ApplicationType::Native,
     };
     Client {
-        id: ClientId::new(application.client_id.clone()),
+        id: ClientId::new(application.own.client_id.clone()),
         uid: uid.clone(),
         namespace: application.key.namespace.clone(),
         name: application.key.name.clone(),
-        display_name: spec.display_name.as_ref().map_or_else(|| application.client_id.clone(), ToString::to_string),
+        account: None,
+        expires_at: None,
+        display_name: spec.display_name.as_ref().map_or_else(|| application.own.client_id.clone(), ToString::to_string),
+        resources: application.own.resources.clone(),
+        introspects: application.introspects.clone(),
         // A public client has nothing but PKCE, and a native one can be posed as (RFC 8252 §8.6): the schema says so,
         // and what is served does not rest on it.
         pkce: match (spec.pkce, &authentication) {
@@ -110,14 +115,37 @@ pub(crate) fn client(
     }
 }
 
+/// An account of the application: a client that speaks for itself alone, with the tokens of its application.
+pub(crate) fn account_client(
+    application: &Client,
+    account: &Principal<'_>,
+    uid: &Uid,
+    verifiers: Vec<SecretVerifier>,
+) -> Client {
+    Client {
+        id: ClientId::new(account.client_id.clone()),
+        uid: account.uid(uid),
+        account: account.account.map(str::to_owned),
+        expires_at: account.expires_at,
+        authentication: authentication(account.authentication, verifiers),
+        redirect_uris: Vec::new(),
+        grant_types: BTreeSet::from([GrantType::ClientCredentials]),
+        response_types: BTreeSet::new(),
+        scopes: ScopeSet::default(),
+        resources: account.resources.clone(),
+        introspects: BTreeSet::new(),
+        ..application.clone()
+    }
+}
+
 /// Anything but a public client has to show a secret: one without a verifier never succeeds.
-fn authentication(spec: &OidcApplicationSpec, verifiers: Vec<SecretVerifier>) -> ClientAuthentication {
-    match spec.client_authentication.type_ {
+fn authentication(authentication: &api::ClientAuthentication, verifiers: Vec<SecretVerifier>) -> ClientAuthentication {
+    match authentication.type_ {
         api::ClientAuthenticationType::None => ClientAuthentication::Public,
         api::ClientAuthenticationType::ClientSecret
         | api::ClientAuthenticationType::ServiceAccountToken
         | api::ClientAuthenticationType::PrivateKeyJwt => {
-            let secret = spec.client_authentication.client_secret.clone().unwrap_or_default();
+            let secret = authentication.client_secret.clone().unwrap_or_default();
             let methods: BTreeSet<ClientAuthMethod> =
                 secret.methods.iter().filter_map(|method| ClientAuthMethod::from_wire(method.as_str())).collect();
             ClientAuthentication::Secret { methods, verifiers }

@@ -1,18 +1,16 @@
 //! The client secret: derived, or taken from a Secret whose owner typed it for that.
 
-use api::{OidcApplicationSpec, Reason};
+use api::{ClientAuthentication, Reason};
 use crypto::{Derivation, DerivedPurpose, Secret, SecretVerifier};
 use oidc::ids::Uid;
 
-use super::Application;
+use super::Principal;
 use crate::CredentialSecret;
 use crate::credentials::Values;
 use crate::inputs::{CLIENT_SECRET_INPUT_TYPE, Epoch, Inputs, Mode, ProviderMaterial, SecretInput};
 use crate::provider::Provider;
 use crate::verdict::Diagnostic;
 use api::ObjectKey;
-
-const SOURCE: &str = "spec.clientAuthentication.clientSecret";
 
 /// Where the client secret comes from.
 #[derive(Debug)]
@@ -30,22 +28,23 @@ impl<'a> SecretSource<'a> {
     pub(super) fn of(
         inputs: &'a Inputs,
         application: &ObjectKey,
-        spec: &OidcApplicationSpec,
+        path: &str,
+        authentication: &ClientAuthentication,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Self {
-        match spec.client_authentication.type_ {
+        match authentication.type_ {
             api::ClientAuthenticationType::ClientSecret => {}
             api::ClientAuthenticationType::ServiceAccountToken
             | api::ClientAuthenticationType::PrivateKeyJwt
             | api::ClientAuthenticationType::None => return Self::None,
         }
-        let secret = spec.client_authentication.client_secret.as_ref();
+        let secret = authentication.client_secret.as_ref();
         let reference = match secret.map(|secret| (secret.source, &secret.reference)) {
             None | Some((api::SecretSource::Generated, _)) => return Self::Generated,
             Some((api::SecretSource::Reference, reference)) => reference,
         };
         let mut refuse = |field: &str, message: String| {
-            let path = format!("{SOURCE}.{field}");
+            let path = format!("{path}.clientSecret.{field}");
             diagnostics.push(Diagnostic::new(Reason::SecretNotFoundOrWrongType, path, message));
             Self::None
         };
@@ -80,19 +79,23 @@ fn is_client_secret(bytes: &[u8]) -> bool {
     (32..=256).contains(&bytes.len()) && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// The verifier of the client secret, and the Secret to write. Says why if there can be none.
+/// The verifiers of a client secret, and the Secret to write.
+pub(crate) type Credentials = (Vec<SecretVerifier>, Option<CredentialSecret>);
+
+/// What a principal proves itself with; none where a reference leads nowhere.
+///
+/// # Errors
+/// The seed cannot make it.
 pub(crate) fn credentials(
-    application: &mut Application<'_>,
+    application: (&ObjectKey, &Uid),
+    principal: &Principal<'_>,
     provider: &Provider<'_>,
     material: &ProviderMaterial,
-    uid: &Uid,
     epoch: Option<Epoch>,
-) -> Option<(Vec<SecretVerifier>, Option<CredentialSecret>)> {
-    let (Some(attached), Some(issuer), Some(provider_uid)) = (&application.attached, &provider.issuer, &provider.uid)
-    else {
-        return None;
-    };
-    let Some(plan) = &application.plan else { return Some((Vec::new(), None)) };
+) -> Result<Option<Credentials>, Diagnostic> {
+    let (key, uid) = application;
+    let (Some(issuer), Some(provider_uid)) = (&provider.issuer, &provider.uid) else { return Ok(None) };
+    let Some(plan) = &principal.plan else { return Ok(Some((Vec::new(), None))) };
     let Epoch { generation, epoch } = epoch.unwrap_or(Epoch { generation: material.seeds.newest(), epoch: 1 });
     let derive = |purpose, data_key: Option<&str>| {
         material.seeds.derive(&Derivation {
@@ -100,34 +103,30 @@ pub(crate) fn credentials(
             provider_uid: provider_uid.as_str(),
             purpose,
             application_uid: uid.as_str(),
-            account: None,
+            account: principal.account,
             data_key,
             epoch,
         })
     };
-    let generated = match &attached.secret {
-        SecretSource::None => return None,
-        SecretSource::Referenced(secret) => {
-            let text = String::from_utf8(secret.expose().clone()).ok()?;
-            let verifier = SecretVerifier::new(&material.server_keys, &application.client_id, &Secret::new(text));
-            Ok((verifier, None))
+    let verifier = |secret: &Secret<String>| SecretVerifier::new(&material.server_keys, &principal.client_id, secret);
+    let generated = match &principal.secret {
+        SecretSource::None => return Ok(None),
+        SecretSource::Referenced(secret) => match String::from_utf8(secret.expose().clone()) {
+            Ok(text) => Ok((verifier(&Secret::new(text)), None)),
+            Err(_) => return Ok(None),
+        },
+        SecretSource::Generated => {
+            derive(DerivedPurpose::ClientSecret, None).map(|secret| (verifier(&secret), Some(secret)))
         }
-        SecretSource::Generated => derive(DerivedPurpose::ClientSecret, None)
-            .map(|secret| (SecretVerifier::new(&material.server_keys, &application.client_id, &secret), Some(secret))),
     };
     let written = generated.and_then(|(verifier, secret)| {
-        let values = Values { client_id: &application.client_id, client_secret: secret.as_ref(), issuer };
+        let values = Values { client_id: &principal.client_id, client_secret: secret.as_ref(), issuer };
         let data = plan.render(&values, |key| derive(DerivedPurpose::DerivedKey, Some(key)))?;
         Ok((verifier, data))
     });
-    match written {
-        Ok((verifier, data)) => {
-            let secret = plan.secret(application.key, uid, epoch, data);
-            Some((vec![verifier], (!application.name_is_taken).then_some(secret)))
-        }
-        Err(error) => {
-            application.diagnostics.push(Diagnostic::new(Reason::SeedMissing, SOURCE, error.to_string()));
-            None
-        }
-    }
+    let (verifier, data) = written.map_err(|error| {
+        Diagnostic::new(Reason::SeedMissing, format!("{}.clientSecret", principal.path), error.to_string())
+    })?;
+    let secret = plan.secret(key, uid, &principal.path, epoch, data);
+    Ok(Some((vec![verifier], (!principal.name_is_taken).then_some(secret))))
 }

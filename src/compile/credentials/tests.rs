@@ -5,7 +5,9 @@ use super::*;
 fn plan(target: &Value) -> (Plan, Vec<Diagnostic>) {
     let spec = json!({"clientAuthentication": {"clientSecret": {"target": target}}});
     let mut diagnostics = Vec::new();
-    let plan = Plan::read("notes", &serde_json::from_value(spec).unwrap(), &mut diagnostics);
+    let spec: api::OidcApplicationSpec = serde_json::from_value(spec).unwrap();
+    let (name, path) = ("notes-oidc".to_owned(), "spec.clientAuthentication");
+    let plan = Plan::read(name, path, &spec.client_authentication, &mut diagnostics);
     (plan, diagnostics)
 }
 
@@ -56,7 +58,7 @@ fn mistakes_have_their_fields() {
     ] {
         let (_, diagnostics) = plan(&json!({"data": [entry]}));
         let paths: Vec<&str> = diagnostics.iter().map(|one| one.path.as_str()).collect();
-        assert_eq!(paths, [format!("{TARGET}.{path}")]);
+        assert_eq!(paths, [format!("{}.{path}", target_path("spec.clientAuthentication"))]);
     }
 }
 
@@ -65,7 +67,13 @@ fn t_k10_what_makes_a_secret_ours_cannot_be_said_by_others() {
     let (plan, _) = plan(
         &json!({"metadata": {"labels": {APPLICATION_UID_LABEL: "forged"}, "annotations": {EPOCH_ANNOTATION: "99"}}}),
     );
-    let secret = plan.secret(&ObjectKey::new("team-a", "notes"), &Uid::new("real"), 1, BTreeMap::new());
+    let secret = plan.secret(
+        &ObjectKey::new("team-a", "notes"),
+        &Uid::new("real"),
+        "spec.clientAuthentication",
+        1,
+        BTreeMap::new(),
+    );
     assert_eq!(secret.labels[APPLICATION_UID_LABEL], "real");
     assert_eq!(secret.annotations[EPOCH_ANNOTATION], "1");
 }

@@ -26,12 +26,9 @@ fn nothing_of_an_application_is_passed_over() {
     check(json!({"issuer": {"host": "a.example"}}), &["spec.issuer.host"]);
     check(json!({"postLogoutRedirectURIs": ["https://a.example"]}), &["spec.postLogoutRedirectURIs"]);
     check(json!({"grantTypes": ["authorization_code", "implicit"], "responseTypes": ["code", "id_token"]}), &[]);
-    for grant in [
-        "client_credentials",
-        "password",
-        "urn:ietf:params:oauth:grant-type:device_code",
-        "urn:ietf:params:oauth:grant-type:token-exchange",
-    ] {
+    for grant in
+        ["password", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange"]
+    {
         check(json!({"grantTypes": [grant]}), &["spec.grantTypes[0]"]);
     }
     check(json!({"grantTypes": ["authorization_code", "refresh_token"], "scopes": ["openid", "offline_access"]}), &[]);
@@ -67,8 +64,14 @@ fn nothing_of_an_application_is_passed_over() {
         secret(json!({"rotation": {"trigger": "now"}})),
         &["spec.clientAuthentication.clientSecret.rotation.trigger"],
     );
-    check(json!({"resources": [{"resourceRef": {"name": "a"}, "scopes": ["b"]}]}), &["spec.resources"]);
-    check(json!({"programmaticAccess": [{"name": "a"}]}), &["spec.programmaticAccess"]);
+    check(
+        json!({"programmaticAccess": [{"name": "a"}, {"name": "b", "clientAuthentication": {"type": "PrivateKeyJwt"}},
+            {"name": "c", "clientAuthentication": {"clientSecret": {"rotation": {"trigger": "now"}}}}]}),
+        &[
+            "spec.programmaticAccess[1].clientAuthentication.type",
+            "spec.programmaticAccess[2].clientAuthentication.clientSecret.rotation.trigger",
+        ],
+    );
     check(json!({"backchannelLogout": {"uri": "https://a.example"}}), &["spec.backchannelLogout.uri"]);
     check(json!({"frontchannelLogout": {"uri": "https://a.example"}}), &["spec.frontchannelLogout.uri"]);
 }
@@ -105,18 +108,6 @@ fn nothing_of_a_provider_is_passed_over() {
         json!({"login": {"branding": {"logoURL": "https://a.example/l.png"}}}),
         &["spec.login.branding.logoURL"],
     );
-}
-
-#[test]
-fn nothing_of_a_resource_is_passed_over() {
-    let found = |fields: Value| {
-        let mut spec = json!({"audience": "https://a.example"});
-        spec.as_object_mut().unwrap().extend(fields.as_object().cloned().unwrap_or_default());
-        resource(&serde_json::from_value(spec).unwrap())
-    };
-    assert_eq!(found(json!({"scopes": [{"name": "a"}], "accessTokenLifetimeSeconds": 60})), []);
-    assert_eq!(paths(&found(json!({"allowedClients": [{"name": "a", "scopes": ["a"]}]}))), ["spec.allowedClients"]);
-    assert_eq!(paths(&found(json!({"introspection": [{"name": "a"}]}))), ["spec.introspection"]);
 }
 
 /// What the server speaks, by its own tables, is what is not refused here.

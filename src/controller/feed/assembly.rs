@@ -29,7 +29,7 @@ pub(crate) struct Assembly {
     record: Option<ObservedRecord>,
     server_key: Option<(u128, Option<ServerKeys>)>,
     signing: Option<(u128, Option<KeyRing>)>,
-    clients: Entries<Arc<Client>>,
+    clients: Entries<Arc<[Arc<Client>]>>,
     users: Entries<Arc<Account>>,
     /// The people of the last catalog, while none of them has changed.
     accounts: Option<Arc<Accounts>>,
@@ -252,7 +252,10 @@ impl Assembly {
             );
             return None;
         }
-        self.clients.read(provider, |record| ClientPayload::read(keys, record).map(|payload| payload.client));
+        self.clients.read(provider, |record| {
+            let clients: Arc<[_]> = ClientPayload::read(keys, record)?.clients().cloned().collect();
+            Ok((!clients.is_empty()).then_some(clients))
+        });
         let changed = self.users.read(provider, |record| {
             let account = UserPayload::read(keys, record)?.account(keys, record)?;
             Ok(account.map(Arc::new))
@@ -270,7 +273,7 @@ impl Assembly {
             primary_color,
             keys: ring,
             settings,
-            clients: self.clients.values(provider).map(|(_, _, client)| Arc::clone(client)).collect(),
+            clients: self.clients.values(provider).flat_map(|(_, _, clients)| clients.iter().cloned()).collect(),
             accounts: Arc::clone(accounts),
         }))
     }

@@ -15,7 +15,7 @@ use crate::names::owner;
 use crate::observed::ObservedSecret;
 use crate::world::Access;
 
-/// Where an application says what Secret it wants.
+/// Where an application says what Secret it wants; each of its accounts says so in a field of its own.
 pub(crate) const PATH: &str = "spec.clientAuthentication.clientSecret.target";
 
 /// The annotation that says what becomes of the Secret once the application is gone: then nothing else could.
@@ -86,25 +86,39 @@ pub(super) enum Step {
 }
 
 impl View<'_> {
-    /// What comes next for the Secret of an application.
+    /// What comes next for the Secrets of an application: one after the other, and then what is left over.
     pub(super) fn next_secret(&self, application: &ObjectKey, progress: Progress, memory: &mut Memory) -> Step {
-        let compiled = self.desired.compiled.as_ref();
-        let wanted = self.desired.secrets.get(application);
-        let wanted = wanted.and_then(|key| Some((key, compiled?.credentials.get(key)?)));
-        let Some((key, secret)) = wanted else {
-            memory.trouble = None;
-            return self.leftover(application).map_or(Step::Done(None), |write| Step::Write(Box::new(write)));
-        };
+        static NONE: BTreeSet<ObjectKey> = BTreeSet::new();
+        let wanted = self.desired.secrets.get(application).unwrap_or(&NONE);
+        let mut against = None;
+        for key in wanted {
+            let Some(secret) = self.desired.compiled.as_ref().and_then(|compiled| compiled.credentials.get(key)) else {
+                continue;
+            };
+            match self.next_of(application, key, secret, progress) {
+                Step::Done(diagnostic) => against = against.or(diagnostic),
+                next @ (Step::Write(_) | Step::Unknown) => return next,
+            }
+        }
+        if against.is_some() {
+            return Step::Done(against);
+        }
+        memory.trouble = None;
+        self.leftover(application, wanted).map_or(Step::Done(None), |write| Step::Write(Box::new(write)))
+    }
+
+    fn next_of(&self, application: &ObjectKey, key: &ObjectKey, secret: &CredentialSecret, progress: Progress) -> Step {
+        let path = &secret.path;
         match self.world.access(&key.namespace) {
             Access::Unknown => return Step::Unknown,
             Access::Granted => {}
-            Access::Denied => return Step::Done(Some(self.forbidden(key))),
+            Access::Denied => return Step::Done(Some(self.forbidden(key, path))),
             Access::Never => {
                 let message =
                     "the controller was started with --secrets None and writes no Secret: use a client without \
                                a secret, or have it started with PerNamespace"
                         .to_owned();
-                return Step::Done(Some(Diagnostic::new(Reason::Forbidden, PATH, message)));
+                return Step::Done(Some(Diagnostic::new(Reason::Forbidden, path, message)));
             }
         }
         let body = SecretBody { secret: secret.clone(), owner: owner_of(application, secret) };
@@ -124,7 +138,7 @@ impl View<'_> {
                  another name, or delete it",
                 key.name
             );
-            return Step::Done(Some(Diagnostic::new(Reason::SecretConflict, format!("{PATH}.name"), message)));
+            return Step::Done(Some(Diagnostic::new(Reason::SecretConflict, format!("{path}.name"), message)));
         }
         if let Some((manager, name)) = contested(found, secret) {
             let message = format!(
@@ -132,7 +146,7 @@ impl View<'_> {
                  applies, or choose another name here",
                 key.name
             );
-            return Step::Done(Some(Diagnostic::new(Reason::SecretConflict, format!("{PATH}.data"), message)));
+            return Step::Done(Some(Diagnostic::new(Reason::SecretConflict, format!("{path}.data"), message)));
         }
         match difference(found, &body) {
             Difference::None => {}
@@ -142,18 +156,15 @@ impl View<'_> {
             }
         }
         match Trimmings::of(found, &body) {
-            None => {
-                memory.trouble = None;
-                Step::Done(None)
-            }
+            None => Step::Done(None),
             Some(trimmings) => Step::Write(Box::new(Write::Trim(key.clone(), trimmings))),
         }
     }
 
-    fn forbidden(&self, key: &ObjectKey) -> Diagnostic {
+    fn forbidden(&self, key: &ObjectKey, path: &str) -> Diagnostic {
         let command = binding_command(self.account, &key.namespace);
         let message = format!("the controller may not write Secrets in this namespace; to let it: {command}");
-        Diagnostic::new(Reason::Forbidden, PATH, message)
+        Diagnostic::new(Reason::Forbidden, path, message)
     }
 
     /// Whether a Secret was written for an application of its namespace that is gone, to go with it.
@@ -167,7 +178,7 @@ impl View<'_> {
 
     /// A Secret that was written for an application which does not want it any more, once nothing else is wrong with it:
     /// what is mounted is not taken away over a mistake.
-    fn leftover(&self, application: &ObjectKey) -> Option<Write> {
+    fn leftover(&self, application: &ObjectKey, wanted: &BTreeSet<ObjectKey>) -> Option<Write> {
         let object = self.world.inputs.applications.get(application)?;
         let uid = object.metadata.uid.clone().map(Uid::new)?;
         let verdict = self.desired.verdict(&ObjectRef::new(Kind::OidcApplication, application.clone()))?;
@@ -178,7 +189,8 @@ impl View<'_> {
         self.world.credentials_of.get(&uid)?.iter().find_map(|key| {
             let found = self.world.credentials.get(key)?;
             let here = key.namespace == application.namespace;
-            (here && !is_kept(found)).then(|| Write::DeleteSecret(key.clone(), found.uid.clone(), found.version))
+            (here && !wanted.contains(key) && !is_kept(found))
+                .then(|| Write::DeleteSecret(key.clone(), found.uid.clone(), found.version))
         })
     }
 }

@@ -52,6 +52,36 @@ fn f12_a_secret_waits_for_every_server() {
 }
 
 #[test]
+fn f12_the_secret_of_an_account_waits_too_and_goes_with_the_account() {
+    let mut simulation = Simulation::new();
+    simulation.servers(2);
+    simulation.application("notes", json!({}));
+    simulation.settle();
+    simulation.pause(1);
+    let account = json!({"programmaticAccess": [{"name": "job"}]});
+    simulation.application("notes", account.clone());
+    let created = Written::CreateSecret("notes.job-oidc".to_owned());
+    assert!(!simulation.settle().contains(&created), "a server would refuse it");
+    assert_eq!(simulation.ready("notes").1, "WaitingForServers");
+    simulation.go_on(1);
+    let ready = Written::Status(Kind::OidcApplication, "notes".to_owned(), true);
+    assert_eq!(simulation.settle(), [created.clone(), ready.clone()]);
+    simulation.check_that_what_is_published_is_accepted(&ObjectKey::new("team-a", "notes.job-oidc"));
+    let (own, secret) = (simulation.secret("notes-oidc"), simulation.secret("notes.job-oidc"));
+    assert_ne!(own, secret);
+    simulation.lose_secret("notes.job-oidc");
+    assert_eq!(simulation.settle(), [created]);
+    assert_eq!(simulation.secret("notes.job-oidc"), secret, "F16: the same bytes");
+
+    simulation.application("notes", json!({}));
+    let gone = simulation.settle();
+    assert!(gone.contains(&Written::DeleteSecret("notes.job-oidc".to_owned())), "{gone:?}");
+    assert_eq!(simulation.secret("notes-oidc"), own);
+    assert_eq!(simulation.ready("notes"), ("True".to_owned(), "Ready".to_owned()));
+    assert_eq!(simulation.settle(), []);
+}
+
+#[test]
 fn without_servers_nobody_could_refuse_a_secret_and_ready_says_that_there_are_none() {
     let mut simulation = Simulation::new();
     simulation.application("notes", json!({}));
@@ -271,9 +301,10 @@ proptest! {
 
     /// Whatever happens in whatever order, the end is the same, and no Secret is ever published that a server refuses.
     #[test]
-    fn f12_every_history_ends_alike(steps in proptest::collection::vec(0_u8..9, 1..24)) {
+    fn f12_every_history_ends_alike(steps in proptest::collection::vec(0_u8..11, 1..24)) {
         let mut simulation = Simulation::new();
         simulation.servers(2);
+        let account = json!({"programmaticAccess": [{"name": "job"}]});
         for step in steps {
             match step {
                 0 => simulation.application("notes", json!({})),
@@ -284,13 +315,17 @@ proptest! {
                 5 => simulation.lose_record("notes"),
                 6 => simulation.wait(1),
                 7 => simulation.restart(),
+                8 => simulation.application("notes", account.clone()),
+                9 => simulation.lose_secret("notes.job-oidc"),
                 _ => drop(simulation.step()),
             }
         }
         simulation.go_on(0);
-        simulation.application("notes", json!({}));
+        simulation.application("notes", account);
         simulation.settle();
-        simulation.check_that_what_is_published_is_accepted(&ObjectKey::new("team-a", "notes-oidc"));
+        for secret in ["notes-oidc", "notes.job-oidc"] {
+            simulation.check_that_what_is_published_is_accepted(&ObjectKey::new("team-a", secret));
+        }
         prop_assert_eq!(simulation.ready("notes"), ("True".to_owned(), "Ready".to_owned()));
         prop_assert_eq!(simulation.settle(), []);
     }

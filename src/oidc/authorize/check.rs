@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::address::brings_tokens;
 use super::{Addressed, Checked, Demands, Dropped, Param, RedirectError};
+use crate::audience;
 use crate::client::{GrantType, Pkce, RefreshTokenIssuance, ResponseMode, ResponseType};
 use crate::ids::Subject;
 use crate::pkce::Challenge;
@@ -53,18 +54,24 @@ impl<'c> Addressed<'c> {
         let challenge = if response_type.has_code() { self.challenge()? } else { None };
         let max_age_seconds = self.max_age()?;
         let hint = self.hint(now)?;
-        if self.received.params.sent(Param::Resource) {
-            return Err((
-                ErrorCode::InvalidTarget,
-                Why::ResourceUnknown,
-                "`resource` names no API that this application may call",
-            ));
+        let resource = self.resource()?;
+        if resource.is_some() || response_type.has_token() {
+            // For a code alone, the token request may yet say which API is meant.
+            audience::target(self.realm, self.client, &scope, resource.as_deref())?;
         }
         let nonce = self.param(Param::Nonce).map(str::to_owned);
         if response_type.has_id_token() {
             id_token_from_here(&scope, nonce.as_deref())?;
         }
-        Ok(Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint, dropped })
+        Ok(Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint, resource, dropped })
+    }
+
+    fn resource(&self) -> Result<Option<String>, Fault> {
+        let params = &self.received.params;
+        match params.get(Param::Resource) {
+            None if params.sent(Param::Resource) => Err(audience::TWICE),
+            named => Ok(named.map(str::to_owned)),
+        }
     }
 
     fn param(&self, param: Param) -> Option<&str> {
@@ -179,14 +186,13 @@ impl<'c> Addressed<'c> {
             };
             (ErrorCode::InvalidScope, Why::ScopeMalformed, description)
         })?;
-        let known = asked.filter(|token| {
-            StandardScope::from_token(token.as_str()).is_some()
-                || self.client.scopes.iter().any(|allowed| allowed == token)
-        });
+        let allowed = self.client.allowed(&asked);
+        let known =
+            asked.filter(|token| StandardScope::from_token(token.as_str()).is_some() || allowed.contains(token));
         if known.is_empty() {
             return Err(NOTHING_KNOWN);
         }
-        if known.is_subset(&self.client.scopes) {
+        if known.is_subset(&allowed) {
             Ok(known)
         } else {
             Err((

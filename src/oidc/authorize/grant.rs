@@ -2,6 +2,7 @@
 
 use super::identify::{Identified, Login, Pause};
 use super::{Demands, Dropped, Received, RedirectError, Reply, ReplyTo};
+use crate::audience;
 use crate::catalog::Realm;
 use crate::client::{Client, ConsentMode, OfflineAccess, ResponseType};
 use crate::family;
@@ -148,7 +149,8 @@ impl Granted<'_> {
     /// No key, or no signature; and what the client is told.
     pub fn issue(self, fresh: &Fresh, now: Time) -> Result<Issued, (IssueError, RedirectError)> {
         let Self { realm, client, to, demands, login, agreed_now } = self;
-        let Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint: _, dropped } = demands;
+        let Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint: _, resource, dropped } =
+            demands;
         let issuer = realm.issuer.as_str().to_owned();
         let consent = agreed_now.then(|| ConsentRecord {
             issuer: issuer.clone(),
@@ -172,16 +174,20 @@ impl Granted<'_> {
                 || prompts.contains(&Prompt::Login),
             amr: login.session.amr.clone(),
             session: Some(login.session.id),
+            resource,
         };
         let code_text = response_type.has_code().then(|| fresh.code.text());
         let code_text = code_text.as_ref().map(|code| code.expose().as_str());
         let mut fields: Vec<(&'static str, String)> = Vec::new();
         fields.extend(code_text.map(|code| ("code", code.to_owned())));
+        // Judged before, where tokens come from here; for a code alone the token request may yet name an API.
+        let target = audience::target(realm, client, &authorization.scope, authorization.resource.as_deref());
         let basis = Basis {
             client,
             account: login.account,
             authorization: &authorization,
             scope: &authorization.scope,
+            target: target.as_ref().ok(),
             family: fresh.family,
         };
         match issue::from_authorization_endpoint(&basis, realm, response_type, code_text, now, fresh.random) {

@@ -75,6 +75,7 @@ struct Demands {
     challenge: Option<Challenge>,
     nonce: Option<String>,
     hint: Option<Subject>,
+    resource: Option<String>,
     dropped: Option<Dropped>,
 }
 

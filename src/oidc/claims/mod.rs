@@ -3,6 +3,6 @@
 pub mod release;
 pub mod standard;
 
-pub(crate) use release::release_all;
 pub use release::{ClaimTarget, ExtraClaim, ExtraValue, release};
+pub(crate) use release::{release_all, release_fixed};
 pub use standard::StandardClaim;

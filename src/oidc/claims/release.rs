@@ -51,6 +51,16 @@ pub fn release(client: &Client, account: &Account, scope: &ScopeSet, target: Cla
     select(client, account, scope, target, by_scope)
 }
 
+/// The claims of a client's own token: those that are the same for everybody.
+pub(crate) fn release_fixed(client: &Client, target: ClaimTarget) -> Map<String, Value> {
+    let fixed = client.extra_claims.iter().filter(|extra| extra.targets.contains(&target));
+    let fixed = fixed.filter_map(|extra| match &extra.value {
+        ExtraValue::Fixed(value) => Some((extra.name.clone(), Value::String(value.clone()))),
+        ExtraValue::Attribute(_) => None,
+    });
+    fixed.collect()
+}
+
 /// The claims of an id_token that comes without an access token: all that userinfo would say by scope, too.
 pub(crate) fn release_all(client: &Client, account: &Account, scope: &ScopeSet) -> Map<String, Value> {
     select(client, account, scope, ClaimTarget::IdToken, true)

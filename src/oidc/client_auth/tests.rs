@@ -14,7 +14,7 @@ fn basic_header(id: &str, secret: &str) -> String {
 fn authenticate(header: Option<&str>, pairs: &[(&str, &str)]) -> Result<String, (ErrorCode, Why)> {
     let realm = realm();
     let presented = present(header, &mut form(pairs)).map_err(|refusal| (refusal.code, refusal.why))?;
-    let proved = presented.authenticate(&realm, &SERVER_KEYS).map_err(|refusal| (refusal.code, refusal.why))?;
+    let proved = presented.authenticate(&realm, &SERVER_KEYS, NOW).map_err(|refusal| (refusal.code, refusal.why))?;
     Ok(proved.client().id.to_string())
 }
 
@@ -61,7 +61,7 @@ fn refusals() {
 fn t_p33_an_unknown_client_and_a_wrong_secret_are_told_the_same() {
     let told = |id: &str, secret: &str| {
         let presented = present(None, &mut form(&[("client_id", id), ("client_secret", secret)])).unwrap();
-        let refusal = presented.authenticate(&realm(), &SERVER_KEYS).unwrap_err();
+        let refusal = presented.authenticate(&realm(), &SERVER_KEYS, NOW).unwrap_err();
         (refusal.code, refusal.description)
     };
     assert_eq!(told("team-b.x", "wrong"), told("team-a.notes", "wrong"));
@@ -76,7 +76,7 @@ fn a_method_that_the_application_left_out_is_refused() {
     let only_basic = Client { authentication: ClientAuthentication::Secret { methods, verifiers }, ..client() };
     let realm = realm_of(ISSUER, vec![only_basic], vec![]);
     let presented = present(None, &mut form(&[ID, SECRET_PAIR])).unwrap();
-    assert_eq!(presented.authenticate(&realm, &SERVER_KEYS).unwrap_err().why, Why::ClientAuthenticationMethod);
+    assert_eq!(presented.authenticate(&realm, &SERVER_KEYS, NOW).unwrap_err().why, Why::ClientAuthenticationMethod);
 }
 
 proptest! {

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Basis, IssueError, jti};
+use super::{Basis, IssueError, client_jti, jti};
+use crate::audience::Target;
 use crate::catalog::Realm;
-use crate::claims::{ClaimTarget, release};
-use crate::client::DefaultAudience;
+use crate::claims::{ClaimTarget, release, release_fixed};
+use crate::client::Client;
 use crate::time::Time;
 
 #[derive(Serialize)]
@@ -24,23 +25,52 @@ struct Claims<'a> {
     extra: Map<String, Value>,
 }
 
-pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, random: [u8; 16]) -> Result<String, IssueError> {
-    let Basis { client, account, authorization: _, scope, family } = *basis;
+/// Of a person.
+pub(super) fn about(
+    basis: &Basis<'_>,
+    target: &Target<'_>,
+    realm: &Realm,
+    now: Time,
+    random: [u8; 16],
+) -> Result<String, IssueError> {
+    let Basis { client, account, scope, family, .. } = *basis;
+    let extra = release(client, account, scope, ClaimTarget::AccessToken);
+    sign(client, account.subject.as_str(), target, realm, now, jti(family, random), extra)
+}
+
+/// Of a client itself (RFC 9068 §2.2: `sub` is the client).
+pub(super) fn of_client(
+    client: &Client,
+    target: &Target<'_>,
+    realm: &Realm,
+    now: Time,
+    random: [u8; 16],
+) -> Result<String, IssueError> {
+    let extra = release_fixed(client, ClaimTarget::AccessToken);
+    sign(client, client.id.as_str(), target, realm, now, client_jti(&client.uid, random), extra)
+}
+
+fn sign(
+    client: &Client,
+    sub: &str,
+    target: &Target<'_>,
+    realm: &Realm,
+    now: Time,
+    jti: String,
+    extra: Map<String, Value>,
+) -> Result<String, IssueError> {
     let settings = &client.access_token;
     let key = realm.keys.signing(settings.algorithm).ok_or(IssueError::NoKey(settings.algorithm))?;
     let claims = Claims {
         iss: realm.issuer.as_str(),
-        sub: account.subject.as_str(),
-        aud: match settings.default_audience {
-            DefaultAudience::Issuer => realm.issuer.as_str(),
-            DefaultAudience::ClientId => client.id.as_str(),
-        },
+        sub,
+        aud: target.audience,
         client_id: client.id.as_str(),
-        exp: now.plus_secs(settings.lifetime_seconds).secs(),
+        exp: now.plus_secs(target.lifetime_seconds).secs(),
         iat: now.secs(),
-        jti: jti(family, random),
-        scope: scope.to_string(),
-        extra: release(client, account, scope, ClaimTarget::AccessToken),
+        jti,
+        scope: target.scope.to_string(),
+        extra,
     };
     Ok(crypto::jws::sign(key, settings.type_header.as_str(), &claims)?)
 }

@@ -50,7 +50,7 @@ pub(super) enum With<'a> {
 }
 
 pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) -> Result<String, IssueError> {
-    let Basis { client, account, authorization: granted, scope, family: _ } = *basis;
+    let Basis { client, account, authorization: granted, scope, target, family: _ } = *basis;
     let settings = &client.id_token;
     let key = realm.keys.signing(settings.algorithm).ok_or(IssueError::NoKey(settings.algorithm))?;
     let (access_token, code, alone) = match (with, settings.at_hash) {
@@ -79,7 +79,7 @@ pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) 
         at_hash: access_token.map(hash),
         c_hash: code.map(hash),
         // OIDC Core §5.4: where no access token will ever open userinfo, they have no other place.
-        about: if alone {
+        about: if alone || target.is_some_and(|target| !target.is_for_userinfo) {
             release_all(client, account, scope)
         } else {
             release(client, account, scope, ClaimTarget::IdToken)

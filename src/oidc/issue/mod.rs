@@ -4,9 +4,10 @@ use crypto::{Algorithm, ServerKeys, SignError};
 use serde::Serialize;
 
 use crate::account::Account;
+use crate::audience::Target;
 use crate::catalog::Realm;
 use crate::client::{Client, ResponseType};
-use crate::ids::FamilyId;
+use crate::ids::{FamilyId, Uid};
 use crate::records::{Authorization, FamilyRecord};
 use crate::refresh_token::RefreshToken;
 use crate::scope::{ScopeSet, StandardScope};
@@ -68,6 +69,8 @@ pub(crate) struct Basis<'a> {
     pub(crate) authorization: &'a Authorization,
     /// What of it these tokens are for.
     pub(crate) scope: &'a ScopeSet,
+    /// What an access token is for; none where that is not said yet, and none is issued.
+    pub(crate) target: Option<&'a Target<'a>>,
     /// What they belong to.
     pub(crate) family: FamilyId,
 }
@@ -81,8 +84,10 @@ pub struct Grant<'c> {
     pub account: &'c Account,
     /// The family as it is once the request has been carried out.
     pub family: FamilyRecord,
-    /// The scopes of this answer.
-    pub scope: ScopeSet,
+    /// What of it this answer is for.
+    pub(crate) scope: ScopeSet,
+    /// What its access token is for.
+    pub(crate) target: Target<'c>,
     /// Why there are tokens now.
     pub(crate) occasion: Occasion,
 }
@@ -107,9 +112,10 @@ pub fn tokens(
     now: Time,
     random: [u8; 16],
 ) -> Result<TokenResponse, IssueError> {
-    let Grant { client, account, family, scope, occasion } = grant;
-    let basis = Basis { client, account, authorization: &family.authorization, scope, family: family.id };
-    let access_token = access_token::sign(&basis, realm, now, random)?;
+    let Grant { client, account, family, scope, target, occasion } = grant;
+    let authorization = &family.authorization;
+    let basis = Basis { client, account, authorization, scope, target: Some(target), family: family.id };
+    let access_token = access_token::about(&basis, target, realm, now, random)?;
     let id_token = if scope.has(StandardScope::OpenId) {
         Some(id_token::sign(&basis, realm, now, id_token::With::TokenEndpoint(&access_token, *occasion))?)
     } else {
@@ -122,10 +128,31 @@ pub fn tokens(
     Ok(TokenResponse {
         access_token,
         token_type: "Bearer",
-        expires_in: client.access_token.lifetime_seconds,
+        expires_in: target.lifetime_seconds,
         refresh_token,
         id_token,
-        scope: scope.to_string(),
+        scope: target.scope.to_string(),
+    })
+}
+
+/// RFC 6749 §4.4.3: the answer to a client that asks for itself. `random` makes the token's `jti` unique; it is fresh.
+///
+/// # Errors
+/// No key, or no signature.
+pub fn client_token(
+    client: &Client,
+    target: &Target<'_>,
+    realm: &Realm,
+    now: Time,
+    random: [u8; 16],
+) -> Result<TokenResponse, IssueError> {
+    Ok(TokenResponse {
+        access_token: access_token::of_client(client, target, realm, now, random)?,
+        token_type: "Bearer",
+        expires_in: target.lifetime_seconds,
+        refresh_token: None,
+        id_token: None,
+        scope: target.scope.to_string(),
     })
 }
 
@@ -142,13 +169,13 @@ pub(crate) fn from_authorization_endpoint(
     random: [u8; 16],
 ) -> Result<Vec<(&'static str, String)>, IssueError> {
     let mut fields = Vec::new();
-    let access_token =
-        if response_type.has_token() { Some(access_token::sign(basis, realm, now, random)?) } else { None };
-    if let Some(access_token) = &access_token {
+    let target = basis.target.filter(|_| response_type.has_token());
+    let access_token = target.map(|target| access_token::about(basis, target, realm, now, random)).transpose()?;
+    if let Some((target, access_token)) = target.zip(access_token.as_ref()) {
         fields.push(("access_token", access_token.clone()));
         fields.push(("token_type", "Bearer".to_owned()));
-        fields.push(("expires_in", basis.client.access_token.lifetime_seconds.to_string()));
-        fields.push(("scope", basis.scope.to_string()));
+        fields.push(("expires_in", target.lifetime_seconds.to_string()));
+        fields.push(("scope", target.scope.to_string()));
     }
     if response_type.has_id_token() {
         let with = id_token::With::AuthorizationEndpoint { access_token: access_token.as_deref(), code };
@@ -164,6 +191,28 @@ pub(crate) fn jti(family: FamilyId, random: [u8; 16]) -> String {
     head.copy_from_slice(family.uuid().as_bytes());
     tail.copy_from_slice(&random);
     crypto::b64::encode(&bytes)
+}
+
+/// The `jti` of a client's own access token: `16 random bytes ‖ a hash of the client's UID`, so that one which is made again
+/// under its name does not answer for the tokens of the one before.
+pub(crate) fn client_jti(uid: &Uid, random: [u8; 16]) -> String {
+    let mut bytes = [0; 24];
+    let (head, tail) = bytes.split_at_mut(16);
+    head.copy_from_slice(&random);
+    tail.copy_from_slice(&uid_hash(uid));
+    crypto::b64::encode(&bytes)
+}
+
+/// Whether a `jti` names this client.
+pub(crate) fn is_of_client(jti: &str, uid: &Uid) -> bool {
+    let bytes: Option<[u8; 24]> = crypto::b64::decode(jti).and_then(|bytes| bytes.try_into().ok());
+    bytes.is_some_and(|bytes| bytes.ends_with(&uid_hash(uid)))
+}
+
+fn uid_hash(uid: &Uid) -> [u8; 8] {
+    let mut short = [0; 8];
+    short.iter_mut().zip(crypto::hash::sha256(uid.as_str().as_bytes())).for_each(|(to, from)| *to = from);
+    short
 }
 
 /// The family that a `jti` names.

@@ -3,21 +3,23 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::*;
+use crate::audience;
 use crate::client::*;
 use crate::records::Generation;
 use crate::testing::*;
 use crate::time::CLOCK_TOLERANCE_SECONDS;
 
-fn grant<'c>(client: &'c Client, account: &'c Account, family: FamilyRecord) -> Grant<'c> {
+fn grant<'c>(realm: &'c Realm, client: &'c Client, account: &'c Account, family: FamilyRecord) -> Grant<'c> {
     let scope = family.authorization.scope.clone();
-    Grant { client, account, family, scope, occasion: Occasion::Granted }
+    let target = audience::target(realm, client, &scope, None).unwrap();
+    Grant { client, account, family, scope, target, occasion: Occasion::Granted }
 }
 
 fn issue(client: &Client, change: impl FnOnce(&mut FamilyRecord)) -> TokenResponse {
     let realm = realm_of(ISSUER, vec![client.clone()], vec![account()]);
     let mut family = family_record();
     change(&mut family);
-    tokens(&grant(client, &account(), family), &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap()
+    tokens(&grant(&realm, client, &account(), family), &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap()
 }
 
 fn claims(token: &str, typ: &str, audience: &str) -> Map<String, Value> {
@@ -88,14 +90,17 @@ fn what_is_refreshed_answers_no_nonce_and_covers_what_was_asked_for() {
     let (client, account) = (client(), account());
     let refresh = Some(Generation { number: 4, reached_at: NOW });
     let family = FamilyRecord { refresh, ..family_record() };
-    let refreshed = Grant { scope: scope("openid"), occasion: Occasion::Refreshed, ..grant(&client, &account, family) };
-    let response = tokens(&refreshed, &realm(), &SERVER_KEYS, NOW, [9; 16]).unwrap();
+    let realm = realm();
+    let scope = scope("openid");
+    let target = audience::target(&realm, &client, &scope, None).unwrap();
+    let refreshed = Grant { scope, target, occasion: Occasion::Refreshed, ..grant(&realm, &client, &account, family) };
+    let response = tokens(&refreshed, &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap();
     assert_eq!(response.scope, "openid");
     assert_eq!(claims(&response.access_token, "at+jwt", ISSUER)["scope"], "openid");
     let id_token = claims(response.id_token.as_deref().unwrap(), "JWT", "team-a.notes");
     assert!(!id_token.contains_key("nonce"), "OIDC Core §12.2");
     assert_eq!(id_token["sid"], Uuid::from_u128(1).to_string());
-    let token = RefreshToken { family: FAMILY, number: 4 }.text(&SERVER_KEYS, &realm(), &client);
+    let token = RefreshToken { family: FAMILY, number: 4 }.text(&SERVER_KEYS, &realm, &client);
     assert_eq!(response.refresh_token.as_deref(), Some(token.expose().as_str()));
 }
 
@@ -105,7 +110,7 @@ fn a_missing_key_is_our_fault() {
     client.id_token.algorithm = Algorithm::RS256;
     let realm = realm_of(ISSUER, vec![], vec![]);
     let account = account();
-    let grant = grant(&client, &account, family_record());
+    let grant = grant(&realm, &client, &account, family_record());
     assert_eq!(tokens(&grant, &realm, &SERVER_KEYS, NOW, [9; 16]).err(), Some(IssueError::NoKey(Algorithm::RS256)));
 }
 

@@ -4,7 +4,8 @@
 //! as it was, so that a stranger who got hold of a code can neither use nor burn it. Only a second use by the party that
 //! it was issued to revokes what the first use gave (RFC 6749 §4.1.2).
 
-use super::{account_gone, invalid, missing, no_such_resource};
+use super::{account_gone, invalid, missing, refused, target};
+use crate::audience;
 use crate::catalog::Realm;
 use crate::client::Client;
 use crate::client_auth::Authenticated;
@@ -24,7 +25,7 @@ pub struct Request {
     code: Opaque,
     redirect_uri: Option<String>,
     verifier: Option<Verifier>,
-    resource: bool,
+    resource: Option<String>,
 }
 
 /// What is to be done: spend the code for the family, and then issue.
@@ -46,7 +47,8 @@ impl Request {
                 invalid(Why::PkceMalformed, "`code_verifier` must be 43 to 128 characters from A-Z a-z 0-9 - . _ ~")
             })?),
         };
-        Ok(Self { code, redirect_uri: form.take_text("redirect_uri"), verifier, resource: form.names("resource") })
+        let resource = audience::resource(form).map_err(refused)?;
+        Ok(Self { code, redirect_uri: form.take_text("redirect_uri"), verifier, resource })
     }
 
     /// The row to look up.
@@ -83,17 +85,16 @@ pub fn decide<'c>(
     if record.expires_at <= now {
         return Err(invalid(Why::CodeExpired, "the code has expired: exchange it at once, or start over"));
     }
-    if ask.resource {
-        return Err(no_such_resource());
-    }
     let account = realm
         .accounts
         .current(&record.authorization.subject, &record.authorization.user_uid)
         .filter(|account| client.user_access.permits(&account.groups))
         .ok_or_else(account_gone)?;
-    let scope = record.authorization.scope.clone();
+    // What the application may not have any more, since its manifest was edited a moment ago, it does not get.
+    let scope = client.allowed(&record.authorization.scope);
+    let target = target(realm, client, &record.authorization, &scope, ask.resource.as_deref())?;
     let family = family::begin(client, record.family, record.authorization, now);
-    let grant = Grant { client, account, family, scope, occasion: Occasion::Granted };
+    let grant = Grant { client, account, family, scope, target, occasion: Occasion::Granted };
     Ok(Plan { code: record.id, grant })
 }
 

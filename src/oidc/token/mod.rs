@@ -1,11 +1,16 @@
 //! RFC 6749 §3.2: the token endpoint. One file per grant, each of the same parts: request, facts, decision.
 
-use crate::client::GrantType;
+use crate::audience::{self, Target, Untargeted};
+use crate::catalog::Realm;
+use crate::client::{Client, GrantType};
 use crate::client_auth::Authenticated;
 use crate::form::Form;
+use crate::records::Authorization;
 use crate::refusal::{ErrorCode, Refusal, Why};
+use crate::scope::{ScopeError, ScopeSet};
 
 pub mod authorization_code;
+pub mod client_credentials;
 pub mod refresh_token;
 
 /// A token request, parsed.
@@ -15,6 +20,8 @@ pub enum Request {
     AuthorizationCode(authorization_code::Request),
     /// RFC 6749 §6.
     RefreshToken(refresh_token::Request),
+    /// RFC 6749 §4.4.
+    ClientCredentials(client_credentials::Request),
 }
 
 impl Request {
@@ -31,6 +38,7 @@ impl Request {
         match GrantType::from_wire(&sent) {
             Some(GrantType::AuthorizationCode) => authorization_code::Request::parse(form).map(Self::AuthorizationCode),
             Some(GrantType::RefreshToken) => refresh_token::Request::parse(form).map(Self::RefreshToken),
+            Some(GrantType::ClientCredentials) => client_credentials::Request::parse(form).map(Self::ClientCredentials),
             // Implicit is no type of a token request.
             Some(GrantType::Implicit) | None => Err(Refusal::new(
                 ErrorCode::UnsupportedGrantType,
@@ -45,6 +53,7 @@ impl Request {
         match self {
             Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
             Self::RefreshToken(_) => GrantType::RefreshToken,
+            Self::ClientCredentials(_) => GrantType::ClientCredentials,
         }
     }
 
@@ -72,9 +81,39 @@ fn invalid(why: Why, description: &'static str) -> Refusal {
     Refusal::new(ErrorCode::InvalidGrant, why, description)
 }
 
-fn no_such_resource() -> Refusal {
-    let description = "`resource` names no API that this application may call";
-    Refusal::new(ErrorCode::InvalidTarget, Why::ResourceUnknown, description)
+/// What the access token of a grant is for. A request that named an API before is bound to it.
+fn target<'c>(
+    realm: &'c Realm,
+    client: &'c Client,
+    authorization: &Authorization,
+    scope: &ScopeSet,
+    named: Option<&str>,
+) -> Result<Target<'c>, Refusal> {
+    let named = match (named, authorization.resource.as_deref()) {
+        (Some(now), Some(before)) if now != before => {
+            let description = "`resource` differs from the one of the authorization request";
+            return Err(Refusal::new(ErrorCode::InvalidTarget, Why::ResourceUnknown, description));
+        }
+        (now, before) => now.or(before),
+    };
+    audience::target(realm, client, scope, named).map_err(refused)
+}
+
+/// The scope of a token request.
+fn read_scope(form: &mut Form) -> Result<Option<ScopeSet>, Refusal> {
+    let scope = form.take_text("scope").map(|text| ScopeSet::parse(&text)).transpose();
+    let scope = scope.map_err(|error| {
+        let description = match error {
+            ScopeError::Grammar => "`scope` must be scope names separated by single spaces",
+            ScopeError::TooLong => "`scope` is too long",
+        };
+        Refusal::new(ErrorCode::InvalidScope, Why::ScopeMalformed, description)
+    })?;
+    Ok(scope.filter(|scope| !scope.is_empty()))
+}
+
+fn refused((code, why, description): Untargeted) -> Refusal {
+    Refusal::new(code, why, description)
 }
 
 fn missing(description: &'static str) -> Refusal {

@@ -6,8 +6,9 @@
 
 use crypto::{Secret, ServerKeys};
 
-use super::{account_gone, invalid, missing, no_such_resource};
+use super::{account_gone, invalid, missing, read_scope, refused, target};
 use crate::account::Account;
+use crate::audience;
 use crate::catalog::Realm;
 use crate::client::Client;
 use crate::client_auth::Authenticated;
@@ -17,7 +18,7 @@ use crate::issue::{Grant, Occasion};
 use crate::records::{FamilyRecord, Generation};
 use crate::refresh_token::RefreshToken;
 use crate::refusal::{Effect, ErrorCode, Refusal, Why};
-use crate::scope::{ScopeError, ScopeSet};
+use crate::scope::ScopeSet;
 use crate::time::Time;
 
 /// What the client sent.
@@ -25,7 +26,7 @@ use crate::time::Time;
 pub struct Request {
     token: Secret<String>,
     scope: Option<ScopeSet>,
-    resource: bool,
+    resource: Option<String>,
 }
 
 /// What is to be done: rotate the family, where that is not done yet, and then issue.
@@ -40,15 +41,7 @@ pub struct Plan<'c> {
 impl Request {
     pub(super) fn parse(form: &mut Form) -> Result<Self, Refusal> {
         let token = form.take("refresh_token").ok_or_else(|| missing("`refresh_token` is missing"))?;
-        let scope = form.take_text("scope").map(|text| ScopeSet::parse(&text)).transpose();
-        let scope = scope.map_err(|error| {
-            let description = match error {
-                ScopeError::Grammar => "`scope` must be scope names separated by single spaces",
-                ScopeError::TooLong => "`scope` is too long",
-            };
-            Refusal::new(ErrorCode::InvalidScope, Why::ScopeMalformed, description)
-        })?;
-        Ok(Self { token, scope, resource: form.names("resource") })
+        Ok(Self { token, scope: read_scope(form)?, resource: audience::resource(form).map_err(refused)? })
     }
 
     /// The token, if it was issued to this client.
@@ -88,15 +81,13 @@ pub fn decide<'c>(
             return Err(invalid(Why::RefreshTokenReplayed, description).with_effect(effect));
         }
     };
-    if ask.resource {
-        return Err(no_such_resource());
-    }
     let scope = narrowed(ask.scope.as_ref(), &family.authorization.scope, scope)?;
+    let target = target(realm, client, &family.authorization, &scope, ask.resource.as_deref())?;
     let family = match rotate {
         None => family,
         Some(_) => family::rotate(client, family, current, now).ok_or_else(unknown)?,
     };
-    Ok(Plan { rotate, grant: Grant { client, account, family, scope, occasion: Occasion::Refreshed } })
+    Ok(Plan { rotate, grant: Grant { client, account, family, scope, target, occasion: Occasion::Refreshed } })
 }
 
 /// What a refresh token speaks for, apart from which of its family it is.
@@ -140,13 +131,13 @@ pub(crate) fn good<'r>(
     }
     let account = realm.accounts.current(&granted.subject, &granted.user_uid);
     let account = account.filter(|account| client.user_access.permits(&account.groups)).ok_or_else(account_gone)?;
-    Ok(Good { current, ends, account, scope: granted.scope.intersection(&client.scopes) })
+    Ok(Good { current, ends, account, scope: client.allowed(&granted.scope) })
 }
 
 /// RFC 6749 §6: what was granted, or less. `left` is what the application may still have of it.
 fn narrowed(asked: Option<&ScopeSet>, granted: &ScopeSet, left: ScopeSet) -> Result<ScopeSet, Refusal> {
     let refuse = |description| Err(Refusal::new(ErrorCode::InvalidScope, Why::ScopeNotAllowed, description));
-    let scope = match asked.filter(|asked| !asked.is_empty()) {
+    let scope = match asked {
         Some(asked) if !asked.is_subset(granted) => {
             return refuse("a scope that was asked for was not granted with this refresh token");
         }

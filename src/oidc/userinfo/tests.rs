@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::account::Account;
+use crate::audience;
 use crate::client::Client;
 use crate::ids::Uid;
 use crate::issue::{Grant, Occasion, tokens};
@@ -13,7 +14,8 @@ fn issued(change: impl FnOnce(&mut Client, &mut FamilyRecord)) -> (Realm, Secret
     change(&mut client, &mut family);
     let realm = realm_of(ISSUER, vec![client.clone()], vec![account.clone()]);
     let scope = family.authorization.scope.clone();
-    let grant = Grant { client: &client, account: &account, family, scope, occasion: Occasion::Granted };
+    let target = audience::target(&realm, &client, &scope, None).unwrap();
+    let grant = Grant { client: &client, account: &account, family, scope, target, occasion: Occasion::Granted };
     let response = serde_json::to_value(tokens(&grant, &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap()).unwrap();
     let token = |name: &str| Secret::new(response[name].as_str().unwrap_or_default().to_owned());
     (realm, token("access_token"), token("id_token"))
@@ -56,7 +58,7 @@ fn t_p15_tokens_for_other_audiences_issuers_and_times_are_refused() {
     });
     assert!(verify(&realm, &signed(good.clone()), NOW).is_ok());
     for (name, value, why) in [
-        ("aud", json!("https://api.example"), Why::TokenInvalid),
+        ("aud", json!("https://api.example"), Why::AudienceMismatch),
         ("aud", json!("team-a.cli"), Why::AudienceMismatch),
         ("aud", json!([ISSUER]), Why::TokenInvalid),
         ("iss", json!("https://other.example"), Why::TokenInvalid),

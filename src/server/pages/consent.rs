@@ -2,7 +2,7 @@
 
 use askama::Template;
 use oidc::client::Client;
-use oidc::scope::{ScopeSet, ScopeToken, StandardScope};
+use oidc::scope::{ScopeSet, StandardScope};
 
 use super::{ClientCard, Frame, Person};
 
@@ -29,6 +29,8 @@ enum ScopeItem<'a> {
     Words(&'static str),
     /// A scope of the application's own.
     Token(&'a str),
+    /// A scope of an API, in the words of its owner.
+    Described(&'a str, &'a str),
 }
 
 impl<'a> ConsentPage<'a> {
@@ -45,14 +47,18 @@ impl<'a> ConsentPage<'a> {
             .iter()
             .filter(|known| scope.has(**known))
             .map(|known| ScopeItem::Words(known.consent_text()));
-        let own = scope.iter().map(ScopeToken::as_str).filter(|token| StandardScope::from_token(token).is_none());
+        let own = scope.iter().filter(|token| StandardScope::from_token(token.as_str()).is_none());
+        let own = own.map(|token| {
+            let described = client.resources.iter().find_map(|resource| resource.scopes.get(token)?.as_deref());
+            described.map_or(ScopeItem::Token(token.as_str()), |words| ScopeItem::Described(words, token.as_str()))
+        });
         Self {
             frame,
             client: client.into(),
             person,
             action,
             handle,
-            scopes: known.chain(own.map(ScopeItem::Token)).collect(),
+            scopes: known.chain(own).collect(),
             policy_uri: client.policy_uri.as_deref().filter(|uri| is_https(uri)),
             tos_uri: client.tos_uri.as_deref().filter(|uri| is_https(uri)),
         }

@@ -13,6 +13,7 @@ use oidc::discovery::Endpoint;
 use oidc::form::Form;
 use oidc::issue::{self, Grant, IssueError, TokenResponse};
 use oidc::refusal::{Effect, ErrorCode, Refusal, Why};
+use oidc::token::client_credentials::{self, Plan};
 use oidc::token::{self, authorization_code, refresh_token};
 use store::{Ended, Rotated, Spent};
 
@@ -48,11 +49,12 @@ async fn answer<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Cl
     // Named, not proved: enough to know which scripts may read the answer, and whose name stands in the log.
     *client = presented.as_ref().ok().and_then(|presented| call.realm().client(presented.claimed_client_id()));
     let ask = token::Request::parse(&mut form)?;
-    let caller = presented?.authenticate(call.realm(), &call.snapshot.catalog.server_keys)?;
+    let caller = presented?.authenticate(call.realm(), &call.snapshot.catalog.server_keys, call.now)?;
     ask.permit(&caller)?;
     match ask {
         token::Request::AuthorizationCode(ask) => redeem(call, &caller, &ask).await,
         token::Request::RefreshToken(ask) => refresh(call, &caller, &ask).await,
+        token::Request::ClientCredentials(ask) => for_itself(call, caller, &ask),
     }
 }
 
@@ -66,7 +68,7 @@ pub(super) async fn called<'c>(
     let authorization = authorization(&parts.headers, Why::ClientAuthenticationTwice)?;
     let presented = client_auth::present(authorization, &mut form)?;
     *client = call.realm().client(presented.claimed_client_id());
-    Ok((presented.authenticate(call.realm(), &call.snapshot.catalog.server_keys)?, form))
+    Ok((presented.authenticate(call.realm(), &call.snapshot.catalog.server_keys, call.now)?, form))
 }
 
 async fn read(request: Request) -> Result<(Parts, Form), Failed> {
@@ -141,6 +143,19 @@ async fn refresh<'c>(
     )))
 }
 
+/// Nothing is read and nothing is written.
+fn for_itself<'c>(
+    call: &'c Call,
+    caller: Authenticated<'c>,
+    ask: &client_credentials::Request,
+) -> Result<Response, Failed> {
+    let Plan { client, target } = client_credentials::decide(call.realm(), &caller, ask)?;
+    let tokens = issue::client_token(client, &target, call.realm(), call.now, call.shared.entropy.bytes());
+    let tokens = tokens.map_err(|error| cannot_sign(call, client, &error))?;
+    call.audit_client_token(client, &target);
+    Ok(json(StatusCode::OK, &tokens))
+}
+
 /// Writes what a refusal asks for before anybody is told of it. A revocation that failed is not reported as done: the
 /// caller gets a server error and may try again.
 async fn carry_out(call: &Call, refused: Refusal) -> Failed {
@@ -168,10 +183,13 @@ async fn carry_out(call: &Call, refused: Refusal) -> Failed {
 
 fn issue(call: &Call, grant: &Grant<'_>) -> Result<TokenResponse, Refusal> {
     let keys = &call.snapshot.catalog.server_keys;
-    issue::tokens(grant, call.realm(), keys, call.now, call.shared.entropy.bytes()).map_err(|error| {
-        log_issue(call, grant.client, &error);
-        Refusal::new(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)
-    })
+    issue::tokens(grant, call.realm(), keys, call.now, call.shared.entropy.bytes())
+        .map_err(|error| cannot_sign(call, grant.client, &error))
+}
+
+fn cannot_sign(call: &Call, client: &Client, error: &IssueError) -> Refusal {
+    log_issue(call, client, error);
+    Refusal::new(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)
 }
 
 fn hand_out(call: &Call, grant_type: GrantType, grant: &Grant<'_>, tokens: &TokenResponse) -> Response {

@@ -36,7 +36,10 @@ async fn claims<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Cl
     let token = userinfo::bearer(authorization(&headers, Why::BearerTwice)?, &mut form)?;
     let token = userinfo::verify(call.realm(), &token, call.now)?;
     *client = Some(token.client());
-    let family = call.shared.store.find_family(token.family()).await?;
+    let family = match token.family() {
+        Some(family) => call.shared.store.find_family(family).await?,
+        None => None,
+    };
     let claims = userinfo::decide(call.realm(), &token, family.as_ref())?;
     Ok(json(StatusCode::OK, &claims))
 }

@@ -112,6 +112,7 @@ fn pair(n: u64) -> (CodeRecord, FamilyRecord) {
         auth_time_requested: false,
         amr: vec!["pwd".to_owned()],
         session: Some(SessionId::new(row)),
+        resource: None,
     };
     let code = CodeRecord {
         id: CodeId::new(row),

@@ -146,9 +146,7 @@ fn in_a_review(reason: Reason) -> bool {
         | Reason::NoActiveKey
         | Reason::KeySecretMissing
         | Reason::WaitingForServers
-        | Reason::NoServers
-        // Access to APIs is not built yet.
-        | Reason::ResourceNotFoundOrNotPermitted => false,
+        | Reason::NoServers => false,
         Reason::Pending
         | Reason::ProviderNotFoundOrNotPermitted
         | Reason::RedirectHostNotAllowed
@@ -176,6 +174,7 @@ fn in_a_review(reason: Reason) -> bool {
         | Reason::PasswordHashUnsupported
         | Reason::GroupNotFound
         | Reason::MemberNotFound
+        | Reason::ResourceNotFoundOrNotPermitted
         | Reason::SecretConflict => true,
     }
 }

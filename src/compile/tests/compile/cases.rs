@@ -9,7 +9,7 @@ use api::{Condition, Kind, Reason};
 use compile::status::{Observed, application_status, group_status, provider_status, resource_status, user_status};
 use compile::{Compiled, Epoch, Inputs, Mode, ObjectRef, Synced, Verdict, compile};
 use crypto::{Algorithm, Secret, Seeds};
-use oidc::client::{Client, ClientAuthentication};
+use oidc::client::{Client, ClientAuthentication, GrantType, ResourceAccess};
 use oidc::ids::Uid;
 use serde_json::{Map, Value, json};
 
@@ -192,9 +192,24 @@ fn client(client: &Client) -> Value {
         "accessToken": format!("{:?}", client.access_token),
         "extraClaims": client.extra_claims,
         "links": [client.policy_uri, client.tos_uri],
+        "account": client.account,
+        "expiresAt": client.expires_at.map(oidc::time::Time::secs),
+        "grantTypes": client.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(" "),
+        "refreshToken": client
+            .grant_types
+            .contains(&GrantType::RefreshToken)
+            .then(|| format!("{:?}", client.refresh_token)),
+        "resources": client.resources.iter().map(resource).collect::<Map<_, _>>(),
+        "introspects": client.introspects,
         "maxAge": client.default_max_age_seconds,
         "requireAuthTime": client.require_auth_time,
     })
+}
+
+fn resource(resource: &ResourceAccess) -> (String, Value) {
+    let scopes: Map<_, _> =
+        resource.scopes.iter().map(|(scope, words)| (scope.as_str().to_owned(), json!(words))).collect();
+    (resource.audience.clone(), json!({"scopes": scopes, "lifetimeSeconds": resource.lifetime_seconds}))
 }
 
 fn account(account: &oidc::account::Account) -> Value {

@@ -97,6 +97,7 @@ impl Told {
             "id": format!("team-a.{name}"), "uid": name, "namespace": "team-a", "name": name, "displayName": name,
             "authentication": "Public", "redirectUris": ["https://app.example.com/cb"], "applicationType": "Web",
             "grantTypes": ["authorization_code"], "responseTypes": ["code"], "scopes": ["openid"], "pkce": "Required",
+            "account": null, "expiresAt": null, "resources": [], "introspects": [],
             "consent": "Required", "userAccess": "AnyUser", "groupsClaim": "None", "extraClaims": [],
             "idToken": {"algorithm": "ES256", "lifetimeSeconds": 60, "scopeClaims": "UserinfoOnly",
                 "absentClaims": "Omit", "atHash": "Always"},
@@ -109,6 +110,7 @@ impl Told {
         assert_eq!(client.id, ClientId::new(format!("team-a.{name}")));
         let payload = ClientPayload {
             client: Some(Arc::new(client)),
+            accounts: Vec::new(),
             client_id: None,
             secrets: Epoch { generation: 1, epoch: 1 },
         };

@@ -488,8 +488,7 @@ impl Simulation {
         let uid = secret.application().unwrap();
         for (number, loaded) in self.loaded.iter().enumerate() {
             let payload = loaded.get(uid.as_str()).map(|record| ClientPayload::read(keys, record).unwrap());
-            let client = payload.and_then(|payload| payload.client);
-            let accepts = client.is_some_and(|client| match &client.authentication {
+            let accepts = payload.iter().flat_map(ClientPayload::clients).any(|client| match &client.authentication {
                 ClientAuthentication::Public => false,
                 ClientAuthentication::Secret { verifiers, .. } => {
                     verifiers.iter().any(|one| one.verify(keys, client.id.as_str(), value.as_bytes()))

@@ -34,6 +34,7 @@ fn map(wanted: &[(&str, CredentialSecret)]) -> BTreeMap<ObjectKey, CredentialSec
 fn secret(uid: &str, value: &str, deletion_policy: DeletionPolicy) -> CredentialSecret {
     CredentialSecret {
         application: ObjectKey::new("team-a", "notes"),
+        path: String::new(),
         application_uid: Uid::new(uid),
         labels: [("app".to_owned(), "notes".to_owned())].into(),
         annotations: BTreeMap::new(),

@@ -1,0 +1,121 @@
+//! RFC 8707, RFC 9068 §3: where an access token is good, and for what. It has exactly one audience, so that an API which
+//! is shown a token cannot take it to another one.
+
+use crate::catalog::Realm;
+use crate::client::{Client, DefaultAudience, ResourceAccess};
+use crate::form::Form;
+use crate::refusal::{ErrorCode, Why};
+use crate::scope::{ScopeSet, StandardScope};
+
+/// What an access token is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target<'c> {
+    /// Its `aud`.
+    pub(crate) audience: &'c str,
+    /// Its scopes: at an API, those of that API alone.
+    pub(crate) scope: ScopeSet,
+    /// Its life in seconds.
+    pub(crate) lifetime_seconds: i64,
+    /// Whether userinfo takes it, if it has scope `openid`.
+    pub(crate) is_for_userinfo: bool,
+}
+
+impl Target<'_> {
+    /// Its `aud`.
+    pub fn audience(&self) -> &str {
+        self.audience
+    }
+
+    /// Its scopes.
+    pub fn scope(&self) -> &ScopeSet {
+        &self.scope
+    }
+}
+
+/// Why there is no audience: code, reason, and what to mend.
+pub(crate) type Untargeted = (ErrorCode, Why, &'static str);
+
+const UNKNOWN: Untargeted =
+    (ErrorCode::InvalidTarget, Why::ResourceUnknown, "`resource` names no API that this application may call");
+
+/// The `resource` of a form.
+///
+/// # Errors
+/// There is more than one: a token has one audience.
+pub(crate) fn resource(form: &mut Form) -> Result<Option<String>, Untargeted> {
+    if form.duplicates().contains("resource") {
+        return Err(TWICE);
+    }
+    Ok(form.take_text("resource"))
+}
+
+/// A request may name one API.
+pub(crate) const TWICE: Untargeted = (
+    ErrorCode::InvalidTarget,
+    Why::ResourceTwice,
+    "`resource` was sent more than once: ask for one access token for each API",
+);
+
+impl Client {
+    /// The API of this audience, if the client may call it.
+    pub(crate) fn resource(&self, audience: &str) -> Option<&ResourceAccess> {
+        self.resources.iter().find(|resource| resource.audience == audience)
+    }
+
+    /// What the client may have of a scope: its own scopes, and those of the APIs that it may call.
+    pub(crate) fn allowed(&self, scope: &ScopeSet) -> ScopeSet {
+        scope.filter(|token| {
+            self.scopes.contains(token) || self.resources.iter().any(|resource| resource.scopes.contains_key(token))
+        })
+    }
+}
+
+/// The audience of a token for what was `granted`: the API that was `named`; else the one API to which every scope belongs
+/// that is not of OpenID Connect; else what the client has as its default.
+///
+/// # Errors
+/// `invalid_target`, or `invalid_scope` where nothing of what was granted is of use at the API.
+pub(crate) fn target<'c>(
+    realm: &'c Realm,
+    client: &'c Client,
+    granted: &ScopeSet,
+    named: Option<&str>,
+) -> Result<Target<'c>, Untargeted> {
+    if let Some(named) = named {
+        return at(client.resource(named).ok_or(UNKNOWN)?, granted);
+    }
+    let own = granted.filter(|token| StandardScope::from_token(token.as_str()).is_none());
+    let is_of = |resource: &&ResourceAccess| own.iter().all(|token| resource.scopes.contains_key(token));
+    let asks_for_api =
+        own.iter().any(|token| client.resources.iter().any(|resource| resource.scopes.contains_key(token)));
+    if asks_for_api {
+        let mut fitting = client.resources.iter().filter(is_of);
+        return match (fitting.next(), fitting.next()) {
+            (Some(resource), None) => at(resource, granted),
+            (None, _) | (_, Some(_)) => Err((
+                ErrorCode::InvalidTarget,
+                Why::ResourceAmbiguous,
+                "the scopes belong to more than one API: send `resource` with the audience of the one that is meant",
+            )),
+        };
+    }
+    let audience = match client.access_token.default_audience {
+        DefaultAudience::Issuer => realm.issuer.as_str(),
+        DefaultAudience::ClientId => client.id.as_str(),
+    };
+    let lifetime_seconds = client.access_token.lifetime_seconds;
+    Ok(Target { audience, scope: granted.clone(), lifetime_seconds, is_for_userinfo: true })
+}
+
+fn at<'c>(resource: &'c ResourceAccess, granted: &ScopeSet) -> Result<Target<'c>, Untargeted> {
+    let scope = granted.filter(|token| resource.scopes.contains_key(token));
+    if scope.is_empty() {
+        let description = "`scope` names none of the scopes that this application may have at the API of `resource`";
+        return Err((ErrorCode::InvalidScope, Why::ScopeNotAllowed, description));
+    }
+    let ResourceAccess { audience, scopes: _, lifetime_seconds } = resource;
+    Ok(Target { audience, scope, lifetime_seconds: *lifetime_seconds, is_for_userinfo: false })
+}
+
+#[cfg(test)]
+mod tests;
