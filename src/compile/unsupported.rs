@@ -42,8 +42,9 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
             GrantType::AuthorizationCode
             | GrantType::Implicit
             | GrantType::RefreshToken
-            | GrantType::ClientCredentials => false,
-            GrantType::Password | GrantType::DeviceCode | GrantType::TokenExchange => true,
+            | GrantType::ClientCredentials
+            | GrantType::Password => false,
+            GrantType::DeviceCode | GrantType::TokenExchange => true,
         };
         found.note(missing, format!("spec.grantTypes[{index}]"), &format!("grant type `{grant}`"), REMOVE);
     }

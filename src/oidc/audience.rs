@@ -56,6 +56,31 @@ pub(crate) const TWICE: Untargeted = (
     "`resource` was sent more than once: ask for one access token for each API",
 );
 
+/// What of a scope is known here: what this server does not know is ignored (OIDC Core §3.1.2.1), what it knows and the
+/// client may not have is refused.
+///
+/// # Errors
+/// `invalid_scope`.
+pub(crate) fn known(client: &Client, asked: &ScopeSet) -> Result<ScopeSet, Untargeted> {
+    let allowed = client.allowed(asked);
+    let known = asked.filter(|token| StandardScope::from_token(token.as_str()).is_some() || allowed.contains(token));
+    if known.is_empty() {
+        return Err(NOTHING_KNOWN);
+    }
+    if !known.is_subset(&allowed) {
+        let description = "a scope that was asked for is not among the application's spec.scopes";
+        return Err((ErrorCode::InvalidScope, Why::ScopeNotAllowed, description));
+    }
+    Ok(known)
+}
+
+/// Nothing is left that could be granted.
+pub(crate) const NOTHING_KNOWN: Untargeted = (
+    ErrorCode::InvalidScope,
+    Why::ScopeMissing,
+    "`scope` names nothing that this application can be granted here; send at least openid",
+);
+
 impl Client {
     /// The API of this audience, if the client may call it.
     pub(crate) fn resource(&self, audience: &str) -> Option<&ResourceAccess> {

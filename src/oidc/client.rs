@@ -46,6 +46,8 @@ wire_enum! {
         RefreshToken = "refresh_token",
         /// RFC 6749 §4.4.
         ClientCredentials = "client_credentials",
+        /// RFC 6749 §4.3.
+        Password = "password",
     }
 }
 

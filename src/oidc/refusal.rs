@@ -119,6 +119,7 @@ reasons! {
     ParameterTooLong = "parameter_too_long",
     ParametersMalformed = "parameters_malformed",
     ParametersInQuery = "parameters_in_query",
+    PasswordWrong = "password_wrong",
     PkceMalformed = "pkce_malformed",
     PkceMethod = "pkce_method",
     PkceMismatch = "pkce_mismatch",
@@ -210,6 +211,7 @@ const KNOWN_PARAMETERS: &[&str] = &[
     "login_hint",
     "max_age",
     "nonce",
+    "password",
     "prompt",
     "redirect_uri",
     "refresh_token",
@@ -222,6 +224,7 @@ const KNOWN_PARAMETERS: &[&str] = &[
     "scope",
     "state",
     "ui_locales",
+    "username",
 ];
 
 #[cfg(test)]

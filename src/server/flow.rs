@@ -28,6 +28,7 @@ use crate::call::Call;
 use crate::headers::PagePolicy;
 use crate::metrics::TokenKind;
 use crate::pages::{self, ConsentPage, Frame, LoginPage, LoginProblem, SelectAccountPage};
+use crate::password_check::BUSY_SECONDS;
 use crate::reply;
 use crate::session::{self, Session};
 use crate::trouble::{Trouble, log_issue, log_store};
@@ -249,7 +250,7 @@ fn render_login(
         // RFC 9110 §15.5.4: the credentials that were given do not suffice.
         Some(LoginProblem::Wrong) => (StatusCode::FORBIDDEN, None),
         Some(LoginProblem::TooMany { seconds }) => (StatusCode::TOO_MANY_REQUESTS, Some(seconds)),
-        Some(LoginProblem::Busy) => (StatusCode::TOO_MANY_REQUESTS, Some(2)),
+        Some(LoginProblem::Busy) => (StatusCode::TOO_MANY_REQUESTS, Some(BUSY_SECONDS)),
     };
     let mut response = sealed(call, headers, received, Stage::Login, |handle| {
         let page = LoginPage {

@@ -42,6 +42,7 @@ mod metrics;
 mod negotiate;
 mod open_metrics;
 mod pages;
+mod password_check;
 mod places;
 mod probes;
 mod refusal;

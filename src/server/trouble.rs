@@ -45,6 +45,8 @@ pub(crate) enum Trouble {
     CrossSite,
     /// The sealed request cannot be used.
     Handle(HandleError),
+    /// Too many attempts, or too many at once (RFC 6585 §4); seconds until the next.
+    TooMany(u64),
     /// The store did not answer.
     Store(StoreError),
     /// It took too long.
@@ -85,6 +87,9 @@ impl Trouble {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
         }
+        if let Self::TooMany(seconds) = self {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if let Self::Method(allow) = self {
             response.headers_mut().insert(header::ALLOW, allow);
         }
@@ -100,6 +105,7 @@ impl Trouble {
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::Broken | Self::Form(_) | Self::Incomplete | Self::Handle(_) => StatusCode::BAD_REQUEST,
             Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(_) | Self::Overdue => StatusCode::SERVICE_UNAVAILABLE,
             Self::Defect => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -117,6 +123,7 @@ impl Trouble {
             | Self::Incomplete
             | Self::CrossSite
             | Self::Handle(_) => ErrorCode::InvalidRequest,
+            Self::TooMany(_) => ErrorCode::TemporarilyUnavailable,
             Self::Store(_) | Self::Overdue | Self::Defect => ErrorCode::ServerError,
         }
     }
@@ -134,7 +141,7 @@ impl Trouble {
             Self::CrossSite => "This form came from another site",
             Self::Handle(HandleError::Expired) => "This page has expired",
             Self::Handle(HandleError::Unreadable | HandleError::OtherBrowser) => "Please start again",
-            Self::Store(_) | Self::Overdue => "Temporarily unavailable",
+            Self::TooMany(_) | Self::Store(_) | Self::Overdue => "Temporarily unavailable",
             Self::Defect => "Something went wrong",
         }
     }
@@ -151,6 +158,7 @@ impl Trouble {
             Self::Incomplete => "The form lacks a field that the page has.",
             Self::CrossSite => "For your safety, forms are only taken from pages of this site.",
             Self::Handle(error) => return Cow::Owned(error.to_string()),
+            Self::TooMany(_) => "There were too many attempts: wait as long as Retry-After says.",
             Self::Store(_) | Self::Overdue => "The server cannot answer right now.",
             Self::Defect => "The server could not answer. This is not your fault.",
         };
@@ -165,7 +173,9 @@ impl Trouble {
             Self::Handle(HandleError::Unreadable | HandleError::Expired) | Self::Incomplete | Self::CrossSite => {
                 Some("Go back to the application and sign in again.")
             }
-            Self::Store(_) | Self::Overdue | Self::Slow | Self::Broken => Some("Try again in a moment."),
+            Self::TooMany(_) | Self::Store(_) | Self::Overdue | Self::Slow | Self::Broken => {
+                Some("Try again in a moment.")
+            }
             Self::Defect => Some("If it happens again, tell whoever runs this site the error ID."),
             Self::NotFound | Self::Method(_) | Self::TooLarge | Self::MediaType | Self::Form(_) => None,
         }
@@ -184,6 +194,7 @@ impl Trouble {
             | Self::Slow
             | Self::Broken
             | Self::Form(_)
+            | Self::TooMany(_)
             | Self::Incomplete => tracing::debug!(request.id = %call.id, trouble = ?self, "request not taken"),
             Self::CrossSite => call.audit_form("cross_site"),
             Self::Handle(HandleError::Unreadable) => call.audit_form("handle_unreadable"),

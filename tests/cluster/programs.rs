@@ -89,9 +89,12 @@ impl<'c> Scene<'c> {
         Ok(scene)
     }
 
-    /// The objects of a kind of ours: applications in the tenant's namespace, all others in the provider's.
+    /// The objects of a kind of ours: applications and APIs in the tenant's namespace, all others in the provider's.
     pub fn objects(&self, kind: Kind) -> Api<DynamicObject> {
-        let namespace = if kind == Kind::OidcApplication { &self.tenant } else { &self.provider };
+        let namespace = match kind {
+            Kind::OidcApplication | Kind::OidcResource => &self.tenant,
+            Kind::OidcProvider | Kind::OidcUser | Kind::OidcGroup => &self.provider,
+        };
         objects::api(&self.admin, kind.as_str(), kind.plural(), namespace)
     }
 

@@ -14,7 +14,7 @@ async fn discovery_names_this_issuer_and_only_what_works() {
     assert_eq!(json["issuer"], ISSUER);
     assert_eq!(
         json["grant_types_supported"],
-        serde_json::json!(["authorization_code", "implicit", "refresh_token", "client_credentials"])
+        serde_json::json!(["authorization_code", "implicit", "refresh_token", "client_credentials", "password"])
     );
     let response_types = ["code", "code id_token", "code id_token token", "code token", "id_token", "id_token token"];
     assert_eq!(json["response_types_supported"], serde_json::json!(response_types));

@@ -9,6 +9,7 @@ mod front_channel;
 mod harness;
 mod interaction;
 mod introspection;
+mod password;
 mod refresh;
 mod refusals;
 mod token;

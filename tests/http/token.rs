@@ -36,7 +36,7 @@ async fn t_p08_what_does_not_belong_to_the_code_spends_nothing() {
         // Without an Authorization header there is nothing to challenge (RFC 6749 §5.2, RFC 9110 §11.6.1).
         (("client_secret", "wrong"), (400, "invalid_client")),
         (("client_id", "team-b.x"), (400, "invalid_client")),
-        (("grant_type", "password"), (400, "unsupported_grant_type")),
+        (("grant_type", "urn:x"), (400, "unsupported_grant_type")),
         (("resource", "https://api.example"), (400, "invalid_target")),
     ] {
         let answer = provider.redeem(&code, &[change]).await;

@@ -26,9 +26,7 @@ fn nothing_of_an_application_is_passed_over() {
     check(json!({"issuer": {"host": "a.example"}}), &["spec.issuer.host"]);
     check(json!({"postLogoutRedirectURIs": ["https://a.example"]}), &["spec.postLogoutRedirectURIs"]);
     check(json!({"grantTypes": ["authorization_code", "implicit"], "responseTypes": ["code", "id_token"]}), &[]);
-    for grant in
-        ["password", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange"]
-    {
+    for grant in ["urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange"] {
         check(json!({"grantTypes": [grant]}), &["spec.grantTypes[0]"]);
     }
     check(json!({"grantTypes": ["authorization_code", "refresh_token"], "scopes": ["openid", "offline_access"]}), &[]);

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::address::brings_tokens;
 use super::{Addressed, Checked, Demands, Dropped, Param, RedirectError};
-use crate::audience;
+use crate::audience::{self, Untargeted};
 use crate::client::{GrantType, Pkce, RefreshTokenIssuance, ResponseMode, ResponseType};
 use crate::ids::Subject;
 use crate::pkce::Challenge;
@@ -17,14 +17,8 @@ use crate::refusal::{ErrorCode, Why};
 use crate::scope::{ScopeError, ScopeSet, StandardScope};
 use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
 
-/// Code, reason and description of one failed check.
-type Fault = (ErrorCode, Why, &'static str);
-
-const NOTHING_KNOWN: Fault = (
-    ErrorCode::InvalidScope,
-    Why::ScopeMissing,
-    "`scope` names nothing that this application can be granted here; send at least openid",
-);
+/// One failed check.
+type Fault = Untargeted;
 
 impl<'c> Addressed<'c> {
     /// Judges everything that needs no person.
@@ -49,7 +43,7 @@ impl<'c> Addressed<'c> {
         let prompts = self.prompts()?;
         let (scope, dropped) = self.offline_access(self.scope()?, response_type, &prompts);
         if scope.is_empty() {
-            return Err(NOTHING_KNOWN);
+            return Err(audience::NOTHING_KNOWN);
         }
         let challenge = if response_type.has_code() { self.challenge()? } else { None };
         let max_age_seconds = self.max_age()?;
@@ -177,7 +171,6 @@ impl<'c> Addressed<'c> {
         })
     }
 
-    /// What this server does not know is ignored (OIDC Core §3.1.2.1); what it knows and the client may not have is refused.
     fn scope(&self) -> Result<ScopeSet, Fault> {
         let asked = ScopeSet::parse(self.param(Param::Scope).unwrap_or_default()).map_err(|error| {
             let description = match error {
@@ -186,21 +179,7 @@ impl<'c> Addressed<'c> {
             };
             (ErrorCode::InvalidScope, Why::ScopeMalformed, description)
         })?;
-        let allowed = self.client.allowed(&asked);
-        let known =
-            asked.filter(|token| StandardScope::from_token(token.as_str()).is_some() || allowed.contains(token));
-        if known.is_empty() {
-            return Err(NOTHING_KNOWN);
-        }
-        if known.is_subset(&allowed) {
-            Ok(known)
-        } else {
-            Err((
-                ErrorCode::InvalidScope,
-                Why::ScopeNotAllowed,
-                "a scope that was asked for is not among the application's spec.scopes",
-            ))
-        }
+        audience::known(self.client, &asked)
     }
 
     /// `offline_access` where a refresh token can come of it.

@@ -11,6 +11,7 @@ use crate::scope::{ScopeError, ScopeSet};
 
 pub mod authorization_code;
 pub mod client_credentials;
+pub mod password;
 pub mod refresh_token;
 
 /// A token request, parsed.
@@ -22,6 +23,8 @@ pub enum Request {
     RefreshToken(refresh_token::Request),
     /// RFC 6749 §4.4.
     ClientCredentials(client_credentials::Request),
+    /// RFC 6749 §4.3.
+    Password(password::Request),
 }
 
 impl Request {
@@ -39,6 +42,7 @@ impl Request {
             Some(GrantType::AuthorizationCode) => authorization_code::Request::parse(form).map(Self::AuthorizationCode),
             Some(GrantType::RefreshToken) => refresh_token::Request::parse(form).map(Self::RefreshToken),
             Some(GrantType::ClientCredentials) => client_credentials::Request::parse(form).map(Self::ClientCredentials),
+            Some(GrantType::Password) => password::Request::parse(form).map(Self::Password),
             // Implicit is no type of a token request.
             Some(GrantType::Implicit) | None => Err(Refusal::new(
                 ErrorCode::UnsupportedGrantType,
@@ -54,6 +58,7 @@ impl Request {
             Self::AuthorizationCode(_) => GrantType::AuthorizationCode,
             Self::RefreshToken(_) => GrantType::RefreshToken,
             Self::ClientCredentials(_) => GrantType::ClientCredentials,
+            Self::Password(_) => GrantType::Password,
         }
     }
 

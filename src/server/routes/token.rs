@@ -11,15 +11,17 @@ use oidc::client::{Client, GrantType};
 use oidc::client_auth::{self, Authenticated};
 use oidc::discovery::Endpoint;
 use oidc::form::Form;
+use oidc::ids::FamilyId;
 use oidc::issue::{self, Grant, IssueError, TokenResponse};
 use oidc::refusal::{Effect, ErrorCode, Refusal, Why};
 use oidc::token::client_credentials::{self, Plan};
-use oidc::token::{self, authorization_code, refresh_token};
+use oidc::token::{self, authorization_code, password, refresh_token};
 use store::{Ended, Rotated, Spent};
 
 use crate::call::Call;
 use crate::headers::no_store;
 use crate::metrics::TokenKind;
+use crate::password_check::{self, BUSY_SECONDS, NotProved};
 use crate::refusal::{Failed, authorization};
 use crate::trouble::{Trouble, json, log_issue};
 use crate::{body, cors, refusal};
@@ -54,6 +56,7 @@ async fn answer<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Cl
     match ask {
         token::Request::AuthorizationCode(ask) => redeem(call, &caller, &ask).await,
         token::Request::RefreshToken(ask) => refresh(call, &caller, &ask).await,
+        token::Request::Password(ask) => by_password(call, &caller, &ask).await,
         token::Request::ClientCredentials(ask) => for_itself(call, caller, &ask),
     }
 }
@@ -141,6 +144,27 @@ async fn refresh<'c>(
         Why::RefreshTokenSuperseded,
         "the refresh token was used by other requests at the same time: use its successor",
     )))
+}
+
+/// The family is kept before anybody has its tokens.
+async fn by_password<'c>(
+    call: &'c Call,
+    caller: &Authenticated<'c>,
+    ask: &password::Request,
+) -> Result<Response, Failed> {
+    let shared = &call.shared;
+    let judged = ask.judge(call.realm(), caller)?;
+    let (username, typed) = ask.credentials();
+    let account = password_check::check(call, username, typed.clone()).await.map_err(|why| match why {
+        NotProved::Wrong => Failed::Refused(password::wrong()),
+        NotProved::TooMany { seconds } => Failed::Trouble(Trouble::TooMany(seconds)),
+        NotProved::Busy => Failed::Trouble(Trouble::TooMany(BUSY_SECONDS)),
+        NotProved::Defect => Failed::Trouble(Trouble::Defect),
+    })?;
+    let grant = judged.grant(account, FamilyId::new(shared.entropy.uuid(call.now)), call.now)?;
+    let tokens = issue(call, &grant)?;
+    shared.store.put_family(&grant.family).await?;
+    Ok(hand_out(call, GrantType::Password, &grant, &tokens))
 }
 
 /// Nothing is read and nothing is written.

@@ -25,6 +25,7 @@ mod replicas;
 mod roles;
 mod samples;
 mod storms;
+mod tokens;
 mod troubles;
 mod watching;
 

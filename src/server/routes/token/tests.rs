@@ -1,5 +1,5 @@
 use http::{HeaderMap, StatusCode, header};
-use oidc::client::{Client, ClientAuthentication};
+use oidc::client::{Client, ClientAuthentication, GrantType};
 use oidc::ids::ClientId;
 use oidc::uri::RedirectUri;
 use serde_json::Value;
@@ -111,7 +111,7 @@ async fn refusals() {
         ),
         ("not basic", vec![("authorization", "Bearer x")], without_client.clone(), 401, "invalid_client"),
         ("no grant", vec![], ok.replace("grant_type=authorization_code&", ""), 400, "invalid_request"),
-        ("other grant", vec![], ok.replace("authorization_code", "password"), 400, "unsupported_grant_type"),
+        ("other grant", vec![], ok.replace("authorization_code", "urn:x"), 400, "unsupported_grant_type"),
         ("twice", vec![], format!("{ok}&code=1"), 400, "invalid_request"),
         ("no form", vec![], "%zz".to_owned(), 400, "invalid_request"),
     ] {
@@ -200,4 +200,23 @@ async fn t_p40_no_secret_stands_in_a_log() {
     for secret in secrets {
         assert!(lines.iter().all(|line| !line.contains(&secret)), "{secret} stands in {lines:#?}");
     }
+}
+
+/// The same queue as the login page's, so that neither starves the server.
+#[tokio::test]
+async fn t_p34_where_every_password_thread_is_busy_the_password_grant_is_asked_to_wait() {
+    let server = Server::with_full_queue();
+    let client = Client { grant_types: [GrantType::Password].into(), ..testing::client() };
+    let realm = testing::realm_of(testing::ISSUER, vec![client], vec![testing::account()]);
+    server.catalogs.publish(testing::catalog(vec![realm], "d2"));
+    let form = format!(
+        "grant_type=password&username=alice&password=x&scope=openid&client_id=team-a.notes&client_secret={}",
+        testing::SECRET_IN_FORM
+    );
+    let (status, headers, body) = send(&server, "/oidc/token", &[], &form).await;
+    assert_eq!((status.as_u16(), &body["error"]), (429, &"temporarily_unavailable".into()));
+    assert_eq!(headers.get(header::RETRY_AFTER).unwrap(), "2");
+    server.free_queue();
+    let (status, _, body) = send(&server, "/oidc/token", &[], &form).await;
+    assert_eq!((status.as_u16(), &body["error"]), (400, &"invalid_grant".into()));
 }
