@@ -16,7 +16,7 @@ use oidc::uri::{RedirectKind, RedirectUri};
 
 pub(crate) use client::{account_client, client};
 pub(crate) use principal::Principal;
-pub(crate) use secret::credentials;
+pub(crate) use secret::{Credentials, credentials};
 
 use crate::group::Groups;
 use crate::inputs::Inputs;
@@ -85,6 +85,7 @@ impl<'a> Application<'a> {
         let client_id =
             spec.client_id.as_ref().map_or_else(|| format!("{}.{}", key.namespace, key.name), ToString::to_string);
         let mut own = Principal::own(key, client_id, &spec.client_authentication, &mut shaped);
+        own.signs_with_secret = spec.id_token.signing_algorithm == IdTokenSigningAlgorithm::HS256;
         let accounts = spec.programmatic_access.iter().enumerate();
         let mut accounts: Vec<_> =
             accounts.map(|(index, account)| Principal::account(key, index, account, &mut shaped)).collect();
@@ -99,7 +100,7 @@ impl<'a> Application<'a> {
                 diagnostics.extend(decision.objections.iter().cloned());
                 provider.waits_for(&mut diagnostics);
                 for (path, algorithm) in algorithms(object) {
-                    // HS256 has no key of the provider, and is judged elsewhere.
+                    // HS256 has no key of the provider: it is signed with the client's secret.
                     if algorithm.is_asymmetric() && !provider.lists(algorithm) {
                         let message = format!(
                             "the provider keeps no {algorithm} key: use another algorithm, or have its team add it to signing.algorithms"
@@ -159,8 +160,10 @@ impl<'a> Application<'a> {
 
     /// Whether the ring can sign what it asks for; says so if not.
     pub(crate) fn can_be_signed(&mut self, ring: &KeyRing) -> bool {
-        let missing: Vec<_> =
-            algorithms(self.object).into_iter().filter(|(_, algorithm)| ring.signing(*algorithm).is_none()).collect();
+        let missing: Vec<_> = algorithms(self.object)
+            .into_iter()
+            .filter(|(_, algorithm)| algorithm.is_asymmetric() && ring.signing(*algorithm).is_none())
+            .collect();
         for (path, algorithm) in &missing {
             let message = format!("the provider has no active {algorithm} key yet");
             self.diagnostics.push(Diagnostic::pending(ConditionType::Programmed, *path, message));

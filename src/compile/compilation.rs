@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Kind, ObjectKey, Reason};
-use crypto::{Algorithm, SecretVerifier};
+use crypto::Algorithm;
 use oidc::account::Accounts;
 use oidc::catalog::{Catalog, Realm, RealmParts};
 use oidc::client::Client;
 use oidc::ids::Uid;
 
 use crate::across::{Age, Claim, settle};
-use crate::application::{Application, account_client, client, credentials};
+use crate::application::{Application, Credentials, account_client, client, credentials};
 use crate::group::{Group, Groups, memberships};
 use crate::inputs::{CLIENT_CREDENTIALS_TYPE, Epoch, Inputs, Mode, ProviderMaterial, SecretInput};
 use crate::policy::{Allowances, NamespaceLabels};
@@ -213,7 +213,7 @@ fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, Secrets) {
     (clients, secrets)
 }
 
-/// The verifiers of the application, or of one of its accounts; none where it cannot prove itself.
+/// What the application, or one of its accounts, proves itself with; none where it cannot.
 fn proved(
     application: &mut Application<'_>,
     account: Option<usize>,
@@ -221,18 +221,18 @@ fn proved(
     uid: &Uid,
     epoch: Option<Epoch>,
     secrets: &mut Secrets,
-) -> Option<Vec<SecretVerifier>> {
+) -> Option<Credentials> {
     let principal = match account {
         None => &application.own,
         Some(index) => application.accounts.get(index)?,
     };
     match credentials((application.key, uid), principal, provider, material, epoch) {
         Ok(None) => None,
-        Ok(Some((verifiers, secret))) => {
-            if let Some((secret, plan)) = secret.zip(principal.plan.as_ref()) {
+        Ok(Some(mut found)) => {
+            if let Some((secret, plan)) = found.secret.take().zip(principal.plan.as_ref()) {
                 secrets.insert(ObjectKey::new(application.key.namespace.clone(), plan.name.clone()), secret);
             }
-            Some(verifiers)
+            Some(found)
         }
         Err(diagnostic) => {
             application.diagnostics.push(diagnostic);
@@ -246,14 +246,14 @@ fn served(
     application: &Application<'_>,
     provider: &Provider<'_>,
     uid: &Uid,
-    own: Vec<SecretVerifier>,
-    accounts: Vec<Option<Vec<SecretVerifier>>>,
+    own: Credentials,
+    accounts: Vec<Option<Credentials>>,
 ) {
     let Some(attached) = &application.attached else { return };
     let here = clients.entry(provider.key.clone()).or_default();
     let own = client(application, attached, uid, own);
-    for (account, verifiers) in application.accounts.iter().zip(accounts) {
-        here.extend(verifiers.map(|verifiers| Arc::new(account_client(&own, account, uid, verifiers))));
+    for (account, credentials) in application.accounts.iter().zip(accounts) {
+        here.extend(credentials.map(|credentials| Arc::new(account_client(&own, account, uid, credentials))));
     }
     here.push(Arc::new(own));
 }

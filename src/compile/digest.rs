@@ -126,6 +126,7 @@ fn client(client: &Client) -> [u8; 32] {
         expires_at,
         resources,
         introspects,
+        shared_secret,
         display_name,
         authentication,
         redirect_uris,
@@ -175,6 +176,7 @@ fn client(client: &Client) -> [u8; 32] {
         }
     }
     writer.texts(introspects.iter().map(String::as_str));
+    writer.optional(shared_secret.as_ref().map(|secret| secret.expose().as_str()));
     writer.texts(redirect_uris.iter().map(RedirectUri::as_str));
     writer.text(match application_type {
         ApplicationType::Web => "web",

@@ -3,8 +3,8 @@
 
 use api::{
     AccessTokenFormat, BackchannelLogout, ClientAuthentication, ClientAuthenticationType, ClientSecretMethod,
-    FrontchannelLogout, GrantType, IdTokenSigningAlgorithm, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec,
-    Reason, SecretRotation, SessionManagement, Signing, SubjectType, UserinfoSigningAlgorithm,
+    FrontchannelLogout, GrantType, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation,
+    SessionManagement, Signing, SubjectType, UserinfoSigningAlgorithm,
 };
 
 use crate::verdict::Diagnostic;
@@ -49,12 +49,6 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
         found.note(missing, format!("spec.grantTypes[{index}]"), &format!("grant type `{grant}`"), REMOVE);
     }
     found.note(spec.subject_type == SubjectType::Pairwise, "spec.subjectType", "Pairwise", "write Public");
-    found.note(
-        spec.id_token.signing_algorithm == IdTokenSigningAlgorithm::HS256,
-        "spec.idToken.signingAlgorithm",
-        "HS256",
-        "use RS256 or another algorithm of the provider",
-    );
     found.note(spec.access_token.format == AccessTokenFormat::Opaque, "spec.accessToken.format", "Opaque", "write JWT");
     found.note(
         spec.userinfo.signing_algorithm != UserinfoSigningAlgorithm::None,

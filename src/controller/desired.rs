@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::{Kind, ObjectKey, OidcUser, RecordKind};
 use compile::names::{self, Held, Names};
-use compile::record::{ClientPayload, ProviderPayload, RealmPayload, Record, Subject, UserPayload};
+use compile::record::{ClientPayload, Place, ProviderPayload, RealmPayload, Record, Subject, UserPayload};
 use compile::{Compiled, ObjectRef, SecretInput, UserPassword, Verdict};
 use crypto::{PasswordHash, ServerKeys};
 use oidc::account::Account;
@@ -199,7 +199,8 @@ impl<'w> Keeper<'w> {
             None if !readable => existing.and_then(|existing| existing.noted.client_id.clone()),
             None => None,
         };
-        let payload = ClientPayload { client, accounts, client_id, secrets: derivation };
+        let place = Place { keys: self.keys, provider: &self.uid, application: uid };
+        let payload = ClientPayload::new(place, client, accounts, client_id, derivation);
         Some((id, Record::new(self.keys, Subject::Client, &self.uid, (key, uid), &payload)))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crypto::{Algorithm, SecretVerifier};
+use crypto::{Algorithm, Secret, SecretVerifier};
 use serde::{Deserialize, Serialize};
 
 use crate::claims::ExtraClaim;
@@ -141,6 +141,10 @@ pub struct Client {
     pub display_name: String,
     /// Public or confidential.
     pub authentication: ClientAuthentication,
+    /// The client secret itself, where something of the client's is signed with it: an HS256 id_token. Records carry it
+    /// sealed, beside the client.
+    #[serde(skip)]
+    pub shared_secret: Option<Secret<String>>,
     /// Registered redirect URIs, compared exactly.
     pub redirect_uris: Vec<RedirectUri>,
     /// Web or native.

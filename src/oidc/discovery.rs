@@ -58,7 +58,7 @@ pub const RFC8414_PREFIX: &str = "/.well-known/oauth-authorization-server";
 /// The discovery document of an issuer.
 pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
     let url = |endpoint: Endpoint| issuer.endpoint(endpoint.path());
-    let algorithms: Vec<&str> = keys.algorithms().into_iter().map(Algorithm::as_str).collect();
+    let algorithms = keys.algorithms().into_iter().chain([Algorithm::HS256]).map(Algorithm::as_str).collect::<Vec<_>>();
     let claims: Vec<&str> =
         ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "at_hash", "c_hash", "sid"]
             .into_iter()

@@ -33,6 +33,8 @@ pub const ISSUER: &str = "https://id.example.com/oidc";
 pub const CALLBACK: &str = "https://notes.example.com/cb";
 /// The secret of [`client`]; every character that an encoding could lose.
 pub const SECRET: &str = "s3cret+with special%characters";
+/// The secret of [`symmetric_client`].
+pub const LONG_SECRET: &str = "a client secret of more than thirty-two octets";
 /// RFC 7636 appendix B.
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// RFC 7636 appendix B.
@@ -87,6 +89,7 @@ pub fn client() -> Client {
             methods: BTreeSet::from([ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost]),
             verifiers: vec![verifier],
         },
+        shared_secret: None,
         redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
         application_type: ApplicationType::Web,
         grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
@@ -124,6 +127,18 @@ pub fn client() -> Client {
         policy_uri: None,
         tos_uri: None,
     }
+}
+
+/// The client with id_tokens under its secret.
+pub fn symmetric_client() -> Client {
+    let client = client();
+    let id_token = IdTokenSettings { algorithm: Algorithm::HS256, ..client.id_token };
+    // RFC 7518 §3.2: no shorter than the hash.
+    let secret = Secret::new(LONG_SECRET.to_owned());
+    let verifier = SecretVerifier::new(&SERVER_KEYS, client.id.as_str(), &secret);
+    let ClientAuthentication::Secret { methods, .. } = client.authentication else { unreachable!("it has a secret") };
+    let authentication = ClientAuthentication::Secret { methods, verifiers: vec![verifier] };
+    Client { authentication, shared_secret: Some(secret), id_token, ..self::client() }
 }
 
 /// The client with refresh tokens, and `offline_access` among its scopes.

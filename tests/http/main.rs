@@ -12,5 +12,6 @@ mod introspection;
 mod password;
 mod refresh;
 mod refusals;
+mod seed;
 mod token;
 mod userinfo;

@@ -13,7 +13,7 @@ use oidc::client::{
 use oidc::ids::{ClientId, Uid};
 use oidc::scope::ScopeSet;
 
-use super::{Application, Attached, Principal, id_token_algorithm};
+use super::{Application, Attached, Credentials, Principal, id_token_algorithm};
 use crate::provider::algorithm_of;
 
 /// The client. Settings that are not built yet were refused before, so that what is left has a counterpart.
@@ -21,8 +21,9 @@ pub(crate) fn client(
     application: &Application<'_>,
     attached: &Attached<'_>,
     uid: &Uid,
-    verifiers: Vec<SecretVerifier>,
+    credentials: Credentials,
 ) -> Client {
+    let Credentials { verifiers, shared, secret: _ } = credentials;
     let spec = &application.object.spec;
     let OidcApplicationSpec { id_token, access_token, refresh_token, .. } = spec;
     let authentication = authentication(&spec.client_authentication, verifiers);
@@ -51,6 +52,7 @@ pub(crate) fn client(
             (api::ConsentMode::Skip | api::ConsentMode::Required, _) => ConsentMode::Required,
         },
         authentication,
+        shared_secret: shared,
         redirect_uris: application.redirect_uris.clone(),
         application_type,
         grant_types: spec.grant_types.iter().filter_map(|grant| GrantType::from_wire(grant.as_str())).collect(),
@@ -120,14 +122,16 @@ pub(crate) fn account_client(
     application: &Client,
     account: &Principal<'_>,
     uid: &Uid,
-    verifiers: Vec<SecretVerifier>,
+    credentials: Credentials,
 ) -> Client {
+    let Credentials { verifiers, shared, secret: _ } = credentials;
     Client {
         id: ClientId::new(account.client_id.clone()),
         uid: account.uid(uid),
         account: account.account.map(str::to_owned),
         expires_at: account.expires_at,
         authentication: authentication(account.authentication, verifiers),
+        shared_secret: shared,
         redirect_uris: Vec::new(),
         grant_types: BTreeSet::from([GrantType::ClientCredentials]),
         response_types: BTreeSet::new(),

@@ -23,6 +23,8 @@ pub(crate) struct Principal<'a> {
     pub(crate) plan: Option<Plan>,
     /// Whether that name is somebody else's, so that nothing is written. What is mounted already keeps working.
     pub(crate) name_is_taken: bool,
+    /// Whether something is signed with its client secret, so that servers have to know it.
+    pub(crate) signs_with_secret: bool,
     /// Where its client secret comes from.
     pub(crate) secret: SecretSource<'a>,
     /// The APIs that it may call.
@@ -82,6 +84,7 @@ impl<'a> Principal<'a> {
             authentication,
             plan,
             name_is_taken: false,
+            signs_with_secret: false,
             secret: SecretSource::None,
             resources: Vec::new(),
             expires_at: None,

@@ -79,8 +79,16 @@ fn is_client_secret(bytes: &[u8]) -> bool {
     (32..=256).contains(&bytes.len()) && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// The verifiers of a client secret, and the Secret to write.
-pub(crate) type Credentials = (Vec<SecretVerifier>, Option<CredentialSecret>);
+/// What a principal proves itself with.
+#[derive(Debug, Default)]
+pub(crate) struct Credentials {
+    /// One for each live client secret.
+    pub(crate) verifiers: Vec<SecretVerifier>,
+    /// The newest client secret itself, where something is signed with it.
+    pub(crate) shared: Option<Secret<String>>,
+    /// The Secret to write.
+    pub(crate) secret: Option<CredentialSecret>,
+}
 
 /// What a principal proves itself with; none where a reference leads nowhere.
 ///
@@ -95,7 +103,7 @@ pub(crate) fn credentials(
 ) -> Result<Option<Credentials>, Diagnostic> {
     let (key, uid) = application;
     let (Some(issuer), Some(provider_uid)) = (&provider.issuer, &provider.uid) else { return Ok(None) };
-    let Some(plan) = &principal.plan else { return Ok(Some((Vec::new(), None))) };
+    let Some(plan) = &principal.plan else { return Ok(Some(Credentials::default())) };
     let Epoch { generation, epoch } = epoch.unwrap_or(Epoch { generation: material.seeds.newest(), epoch: 1 });
     let derive = |purpose, data_key: Option<&str>| {
         material.seeds.derive(&Derivation {
@@ -112,21 +120,25 @@ pub(crate) fn credentials(
     let generated = match &principal.secret {
         SecretSource::None => return Ok(None),
         SecretSource::Referenced(secret) => match String::from_utf8(secret.expose().clone()) {
-            Ok(text) => Ok((verifier(&Secret::new(text)), None)),
+            Ok(text) => Ok((Secret::new(text), None)),
             Err(_) => return Ok(None),
         },
         SecretSource::Generated => {
-            derive(DerivedPurpose::ClientSecret, None).map(|secret| (verifier(&secret), Some(secret)))
+            derive(DerivedPurpose::ClientSecret, None).map(|secret| (secret.clone(), Some(secret)))
         }
     };
-    let written = generated.and_then(|(verifier, secret)| {
-        let values = Values { client_id: &principal.client_id, client_secret: secret.as_ref(), issuer };
+    let written = generated.and_then(|(shared, handed_out)| {
+        let values = Values { client_id: &principal.client_id, client_secret: handed_out.as_ref(), issuer };
         let data = plan.render(&values, |key| derive(DerivedPurpose::DerivedKey, Some(key)))?;
-        Ok((verifier, data))
+        Ok((shared, data))
     });
-    let (verifier, data) = written.map_err(|error| {
+    let (shared, data) = written.map_err(|error| {
         Diagnostic::new(Reason::SeedMissing, format!("{}.clientSecret", principal.path), error.to_string())
     })?;
     let secret = plan.secret(key, uid, &principal.path, epoch, data);
-    Ok(Some((vec![verifier], (!principal.name_is_taken).then_some(secret))))
+    Ok(Some(Credentials {
+        verifiers: vec![verifier(&shared)],
+        shared: Some(shared).filter(|_| principal.signs_with_secret),
+        secret: (!principal.name_is_taken).then_some(secret),
+    }))
 }

@@ -1,13 +1,15 @@
 //! The payload of an OidcClientRecord.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crypto::{Purpose, Secret, ServerKeys, b64, record_aad};
 use oidc::client::Client;
+use oidc::ids::Uid;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, RecordError};
 use crate::inputs::Epoch;
-use crypto::ServerKeys;
 
 /// What the servers and a later controller must know of an application.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +21,9 @@ pub struct ClientPayload {
     /// Its programmatic access accounts, which are served with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<Arc<Client>>,
+    /// Client secrets that something is signed with, sealed, by client ID.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    shared_secrets: BTreeMap<String, String>,
     /// The client ID that it chose and holds, refused or not.
     #[serde(rename = "clientID", default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
@@ -26,20 +31,75 @@ pub struct ClientPayload {
     pub secrets: Epoch,
 }
 
+/// Whose record it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Seals.
+    pub keys: &'a ServerKeys,
+    /// UID of the provider.
+    pub provider: &'a Uid,
+    /// UID of the application.
+    pub application: &'a Uid,
+}
+
 impl ClientPayload {
-    /// Reads a record, and holds the client against its source.
+    /// Takes clients apart: what is secret in them is sealed for the record of this application at this provider.
+    pub fn new(
+        place: Place<'_>,
+        client: Option<Arc<Client>>,
+        accounts: Vec<Arc<Client>>,
+        client_id: Option<String>,
+        secrets: Epoch,
+    ) -> Self {
+        let Place { keys, provider, application } = place;
+        let seal = |client: &Arc<Client>| {
+            let secret = client.shared_secret.as_ref()?;
+            let aad = aad(provider, application, client);
+            let sealed = keys.seal_alike(Purpose::RecordSeal, &[&aad], secret.expose().as_bytes());
+            Some((client.id.to_string(), b64::encode(&sealed)))
+        };
+        let shared_secrets = client.iter().chain(&accounts).filter_map(seal).collect();
+        Self { client, accounts, shared_secrets, client_id, secrets }
+    }
+
+    /// Reads a record, and holds the clients against its source. A secret that does not come out of its seal is an error:
+    /// without it nobody could log in, and nobody would know why.
     pub fn read(keys: &ServerKeys, record: &Record) -> Result<Self, RecordError> {
-        let payload: Self = record.open(keys)?;
+        let mut payload: Self = record.open(keys)?;
         let is_own = |client: &Arc<Client>| {
             client.application_uid() == record.source_uid.as_str()
                 && client.namespace == record.source.namespace
                 && client.name == record.source.name
         };
-        if payload.clients().all(is_own) { Ok(payload) } else { Err(RecordError::Source) }
+        if !payload.clients().all(is_own) {
+            return Err(RecordError::Source);
+        }
+        let Self { client, accounts, shared_secrets, .. } = &mut payload;
+        for client in client.iter_mut().chain(accounts) {
+            let Some(sealed) = shared_secrets.get(client.id.as_str()) else { continue };
+            let aad = aad(&record.provider, &record.source_uid, client);
+            let secret = open(keys, &aad, sealed)?;
+            Arc::make_mut(client).shared_secret = Some(secret);
+        }
+        Ok(payload)
     }
 
     /// The client and its accounts.
     pub fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
         self.client.iter().chain(&self.accounts)
     }
+}
+
+fn open(keys: &ServerKeys, aad: &[u8], sealed: &str) -> Result<Secret<String>, RecordError> {
+    let unsealed = |why: &str| RecordError::Payload(format!("the client secret: {why}"));
+    let sealed = b64::decode(sealed).ok_or_else(|| unsealed("not base64url"))?;
+    let octets: Secret<Vec<u8>> =
+        keys.open(Purpose::RecordSeal, &[aad], &sealed).map_err(|error| unsealed(&error.to_string()))?;
+    let text = std::str::from_utf8(octets.expose()).map_err(|_| unsealed("not text"))?;
+    Ok(Secret::new(text.to_owned()))
+}
+
+fn aad(provider: &Uid, application: &Uid, client: &Client) -> Vec<u8> {
+    let field = format!("spec.payload.sharedSecrets.{}", client.id);
+    record_aad(provider.as_str(), api::RecordKind::OidcClientRecord.as_str(), application.as_str(), &field)
 }

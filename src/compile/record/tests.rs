@@ -136,3 +136,33 @@ fn t_k08_a_sealed_password_cannot_be_moved_or_read() {
         assert!(error.to_string().contains("not authentic"), "{error}");
     }
 }
+
+/// The record of the notes application with an HS256 id_token, as JSON; and the same read back.
+fn symmetric(application: &Uid) -> (Value, Result<ClientPayload, RecordError>) {
+    let mut client = oidc::testing::symmetric_client();
+    client.uid = application.clone();
+    let (provider, keys, key) = (Uid::new("p"), keys(1), source().0);
+    let place = Place { keys: &keys, provider: &provider, application };
+    let epoch = Epoch { generation: 1, epoch: 1 };
+    let payload = ClientPayload::new(place, Some(std::sync::Arc::new(client)), Vec::new(), None, epoch);
+    let record = Record::new(&keys, Subject::Client, &provider, (&key, application), &payload);
+    (serde_json::from_str(&record.payload).unwrap(), ClientPayload::read(&keys, &record))
+}
+
+#[test]
+fn t_k08_a_shared_secret_travels_sealed_and_for_its_own_application_alone() {
+    let (_, uid) = source();
+    let (written, read) = symmetric(&uid);
+    assert!(!written.to_string().contains(oidc::testing::LONG_SECRET), "{written}");
+    assert_eq!(written, symmetric(&uid).0, "sealed alike, so that nothing is written that did not change");
+    let secret = read.unwrap().client.unwrap().shared_secret.clone().unwrap();
+    assert_eq!(secret.expose(), oidc::testing::LONG_SECRET);
+
+    let other = symmetric(&Uid::new("7d1e9b0c-0000-4000-8000-000000000000")).0;
+    let mut moved = written;
+    moved["sharedSecrets"] = other["sharedSecrets"].clone();
+    let error = ClientPayload::read(&keys(1), &record(&moved)).unwrap_err();
+    assert!(matches!(&error, RecordError::Payload(why) if why.contains("client secret")), "{error}");
+    let bare = oidc::testing::client();
+    assert!(bare.shared_secret.is_none(), "what nothing is signed with is not known to servers");
+}

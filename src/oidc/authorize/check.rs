@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crypto::{Algorithm, Audience, Expect, Expired, Unverified, Verified};
+use crypto::{Algorithm, Audience, Expect, Expired, Unverified, Verified, VerifyingKey};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -260,7 +260,12 @@ impl<'c> Addressed<'c> {
             leeway: CLOCK_TOLERANCE_SECONDS,
             expired: Expired::Accept,
         };
-        let verified = Unverified::parse(text).and_then(|token| token.verify::<Hint>(&self.realm.keys, &expect));
+        let shared = self.client.shared_secret.as_ref().filter(|_| self.client.id_token.algorithm == Algorithm::HS256);
+        let verified = Unverified::parse(text).and_then(|token| match shared.map(VerifyingKey::from_shared_secret) {
+            // Only what this client's id_tokens are signed with: a public key must never pass for a secret.
+            Some(Ok(key)) => token.verify_with::<Hint>(&key, &Expect { algorithms: &[Algorithm::HS256], ..expect }),
+            Some(Err(_)) | None => token.verify::<Hint>(&self.realm.keys, &expect),
+        });
         match verified.map(Verified::into_claims) {
             Ok(Hint { sub, client_id: None, scope: None }) => Ok(Some(Subject::new(sub))),
             // An access token may have the same type, issuer and audience, where an application wants it so.

@@ -52,7 +52,6 @@ pub(super) enum With<'a> {
 pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) -> Result<String, IssueError> {
     let Basis { client, account, authorization: granted, scope, target, family: _ } = *basis;
     let settings = &client.id_token;
-    let key = realm.keys.signing(settings.algorithm).ok_or(IssueError::NoKey(settings.algorithm))?;
     let (access_token, code, alone) = match (with, settings.at_hash) {
         (With::TokenEndpoint(access_token, _), AtHash::Always) => (Some(access_token), None, false),
         (With::TokenEndpoint(..), AtHash::AuthorizationEndpoint) => (None, None, false),
@@ -85,5 +84,12 @@ pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) 
             release(client, account, scope, ClaimTarget::IdToken)
         },
     };
-    Ok(crypto::jws::sign(key, "JWT", &claims)?)
+    let no_key = IssueError::NoKey(settings.algorithm);
+    if settings.algorithm.is_asymmetric() {
+        let key = realm.keys.signing(settings.algorithm).ok_or(no_key)?;
+        return Ok(crypto::jws::sign(key, "JWT", &claims)?);
+    }
+    // OIDC Core §10.1: the key is the octets of the client secret.
+    let secret = client.shared_secret.as_ref().ok_or(no_key)?;
+    Ok(crypto::jws::sign_with_secret(secret, "JWT", &claims)?)
 }

@@ -193,6 +193,7 @@ fn client(client: &Client) -> Value {
         "extraClaims": client.extra_claims,
         "links": [client.policy_uri, client.tos_uri],
         "account": client.account,
+        "sharedSecret": client.shared_secret.as_ref().map(|secret| secret.expose().as_str()),
         "expiresAt": client.expires_at.map(oidc::time::Time::secs),
         "grantTypes": client.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(" "),
         "refreshToken": client

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use compile::inputs::Epoch;
 use compile::keys::{fresh_server_key, signing_data};
-use compile::record::{KnownPassword, Subject};
+use compile::record::{KnownPassword, Place, Subject};
 use crypto::{Algorithm, KeyState, RingKey, Secret, SigningKey};
 use oidc::catalog::RealmSettings;
 use oidc::ids::{ClientId, Username};
@@ -108,12 +108,10 @@ impl Told {
         });
         let client: Client = serde_json::from_value(client).unwrap();
         assert_eq!(client.id, ClientId::new(format!("team-a.{name}")));
-        let payload = ClientPayload {
-            client: Some(Arc::new(client)),
-            accounts: Vec::new(),
-            client_id: None,
-            secrets: Epoch { generation: 1, epoch: 1 },
-        };
+        let (provider, uid) = (Uid::new(PROVIDER), Uid::new(name));
+        let place = Place { keys: &self.keys, provider: &provider, application: &uid };
+        let derivation = Epoch { generation: 1, epoch: 1 };
+        let payload = ClientPayload::new(place, Some(Arc::new(client)), Vec::new(), None, derivation);
         let source = (&ObjectKey::new("team-a", name), &Uid::new(name));
         Record::new(&self.keys, Subject::Client, &Uid::new(PROVIDER), source, &payload)
     }
