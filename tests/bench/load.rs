@@ -1,0 +1,201 @@
+//! What a request costs the server: the released program over loopback, under a load that is not ours.
+//!
+//! The cost is the processor time of the server for each request, from /proc: on a machine that the load shares with it,
+//! that says more than how many a second there were. Beside it stands what the bare signatures cost here and now.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use crypto::{Algorithm, SigningKey};
+use serde_json::{Value, json};
+use url::Url;
+use url::form_urlencoded::Serializer;
+use xtask::process::{Log, Process};
+use xtask::{binaries, http, ports};
+
+use crate::wrk::{self, Request, Run};
+
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Processor time in /proc is counted in these (`getconf CLK_TCK` on Linux).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// How much to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Seconds of each run.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    seconds: u64,
+
+    /// Connections at once; repeat for several.
+    #[arg(long, value_name = "COUNT", default_values_t = [1, 16, 64])]
+    connections: Vec<usize>,
+}
+
+/// Measures, and prints what came of it.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let binary = binaries::portcullis("bench")?;
+    let server = Server::start(&binary)?;
+    let floor = [Algorithm::RS256, Algorithm::ES256].map(|algorithm| (algorithm, signature(algorithm)));
+    for (algorithm, cost) in &floor {
+        println!("bare signature {}: {:.1} µs", algorithm.as_str(), cost.as_ref().map_or(f64::NAN, |cost| *cost));
+    }
+    println!(
+        "{:<28}{:>6}{:>11}{:>10}{:>10}{:>12}{:>8}",
+        "request", "conns", "req/s", "p50 ms", "p99 ms", "cpu µs/req", "errors"
+    );
+    let mut rows = Vec::new();
+    for connections in args.connections.iter().copied() {
+        for (name, request) in server.scenarios(connections)? {
+            let (run, cpu) = server.measure(&request, connections, Duration::from_secs(args.seconds))?;
+            let Run { requests, seconds, p50, p99, errors } = run;
+            println!(
+                "{name:<28}{connections:>6}{:>11.0}{p50:>10.2}{p99:>10.2}{cpu:>12.1}{errors:>8}",
+                requests / seconds
+            );
+            rows.push(json!({
+                "request": name, "connections": connections, "per_second": (requests / seconds).round(), "p50_ms": p50,
+                "p99_ms": p99, "cpu_us": (cpu * 10.0).round() / 10.0, "errors": errors,
+            }));
+        }
+    }
+    let resident = server.status("VmRSS:")?;
+    println!("server, after all of that: {:.1} MiB resident", f64::from(resident) / 1024.0);
+    let floor: serde_json::Map<_, _> =
+        floor.iter().map(|(algorithm, cost)| (algorithm.as_str().to_owned(), json!(cost.as_ref().ok()))).collect();
+    println!("{}", json!({"signature_us": floor, "rows": rows, "resident_kib": resident}));
+    Ok(())
+}
+
+/// Microseconds for a signature over a token of the usual size, on one core.
+fn signature(algorithm: Algorithm) -> Result<f64> {
+    let key = SigningKey::generate(algorithm).context("make a key")?;
+    let claims = json!({
+        "iss": "http://127.0.0.1:8080/oidc", "sub": "team-a.service", "aud": "http://127.0.0.1:8080/oidc",
+        "client_id": "team-a.service", "exp": 1_800_000_000, "iat": 1_800_000_000, "jti": "0123456789abcdef0123456789abcdef",
+    });
+    let (began, mut count) = (Instant::now(), 0_u32);
+    while began.elapsed() < Duration::from_secs(1) {
+        crypto::jws::sign(&key, "at+jwt", &claims).context("sign")?;
+        count += 1;
+    }
+    Ok(began.elapsed().as_secs_f64() * 1e6 / f64::from(count))
+}
+
+/// `portcullis standalone` on a free port, with applications for every scenario.
+struct Server {
+    folder: tempfile::TempDir,
+    process: Process,
+    issuer: String,
+}
+
+impl Server {
+    fn start(binary: &Path) -> Result<Self> {
+        let folder = tempfile::tempdir().context("make a folder")?;
+        let (listen, internal) = (ports::free()?, ports::free()?);
+        let issuer = format!("http://{listen}/oidc");
+        let manifests = folder.path().join("manifests");
+        fs::create_dir(&manifests)?;
+        fs::write(manifests.join("all.yaml"), include_str!("load.yaml").replace("ISSUER", &issuer))?;
+        let mut command = Command::new(binary);
+        command.arg("standalone").arg("--manifests").arg(&manifests).arg("--state").arg(folder.path().join("state"));
+        command.args(["--listen", &listen.to_string(), "--internal-listen", &internal.to_string()]);
+        command.args(["--log-filter", "warn"]);
+        let process = Process::start("portcullis", command, Log::File(folder.path().join("log")))?;
+        let server = Self { folder, process, issuer };
+        let ready = Url::parse(&format!("http://{internal}/readyz"))?;
+        let began = Instant::now();
+        while !http::get(&ready).is_ok_and(|answer| answer.status == 200) {
+            if began.elapsed() > Duration::from_secs(30) {
+                bail!("not ready\n{}", server.process.logged());
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        Ok(server)
+    }
+
+    /// What is sent, in the order of the table. Tokens are fresh: none expires while it is measured.
+    fn scenarios(&self, connections: usize) -> Result<Vec<(&'static str, Request)>> {
+        let get = |path: &str| Request {
+            url: format!("{}{path}", self.issuer),
+            method: "GET",
+            body: String::new(),
+            authorization: None,
+            chain: Vec::new(),
+        };
+        let post = |path: &str, body: String| Request { method: "POST", body, ..get(path) };
+        let itself = |name: &str| {
+            Ok::<_, anyhow::Error>(post("/token", self.form(name, &[("grant_type", "client_credentials")])?))
+        };
+        let tokens = self.log_in()?;
+        let access = text(&tokens, "access_token")?;
+        let bearer = Request { authorization: Some(format!("Bearer {access}")), ..get("/me") };
+        let mut chain = vec![text(&tokens, "refresh_token")?.to_owned()];
+        while chain.len() < connections {
+            chain.push(text(&self.log_in()?, "refresh_token")?.to_owned());
+        }
+        let refresh = self.form("portal", &[("grant_type", "refresh_token")])? + "&refresh_token=";
+        Ok(vec![
+            ("discovery", get("/.well-known/openid-configuration")),
+            ("jwks", get("/.well-known/jwks.json")),
+            ("client_credentials RS256", itself("rs256")?),
+            ("client_credentials ES256", itself("es256")?),
+            ("introspection", post("/token/introspection", self.form("portal", &[("token", access)])?)),
+            ("userinfo", bearer),
+            ("refresh, two of RS256", Request { chain, ..post("/token", refresh) }),
+        ])
+    }
+
+    /// What was measured, and the server's processor time for each request in microseconds.
+    fn measure(&self, request: &Request, connections: usize, time: Duration) -> Result<(Run, f64)> {
+        let before = self.ticks()?;
+        let run = wrk::run(request, connections, time, self.folder.path())?;
+        let cpu = (self.ticks()? - before) / TICKS_PER_SECOND * 1e6 / run.requests.max(1.0);
+        Ok((run, cpu))
+    }
+
+    /// Processor time of the server so far.
+    fn ticks(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).context("read /proc")?;
+        // The name in parentheses may hold anything; what follows is numbers.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let field =
+            |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).context("no time in /proc");
+        Ok(field(11)? + field(12)?)
+    }
+
+    fn status(&self, name: &str) -> Result<u32> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).context("read /proc")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+        line.trim().trim_end_matches(" kB").trim().parse().context("a number in /proc")
+    }
+
+    fn form(&self, application: &str, pairs: &[(&str, &str)]) -> Result<String> {
+        let path: PathBuf = self.folder.path().join(format!("state/credentials/team-a_{application}-oidc.yaml"));
+        let secret = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let line = secret.lines().find_map(|line| line.trim().strip_prefix("OIDC_CLIENT_SECRET:"));
+        let secret = line.context("no client secret")?.trim().trim_matches('"').to_owned();
+        let client = [("client_id", format!("team-a.{application}")), ("client_secret", secret)];
+        Ok(Serializer::new(String::new()).extend_pairs(pairs).extend_pairs(client).finish())
+    }
+
+    fn log_in(&self) -> Result<Value> {
+        let pairs = [
+            ("grant_type", "password"),
+            ("username", "alice"),
+            ("password", PASSWORD),
+            ("scope", "openid offline_access"),
+        ];
+        let headers = [("content-type", "application/x-www-form-urlencoded")];
+        let url = Url::parse(&format!("{}/token", self.issuer))?;
+        let answer = http::send(&url, "POST", &headers, &self.form("portal", &pairs)?)?;
+        serde_json::from_str(&answer.body).with_context(|| format!("no tokens: {}", answer.body))
+    }
+}
+
+fn text<'v>(tokens: &'v Value, name: &str) -> Result<&'v str> {
+    tokens.get(name).and_then(Value::as_str).with_context(|| format!("no {name}: {tokens}"))
+}
