@@ -65,8 +65,8 @@ pub(crate) struct ConsentAnswer {
 
 /// Where a request ends before anything is granted.
 enum Stop<'c> {
-    /// There is no verified place to send an error to.
-    Page(PageError),
+    /// There is no verified place to send an error to. The client is the one that was named, if it exists.
+    Page(PageError, Option<&'c Client>),
     /// The client is told.
     Redirect(RedirectError, &'c Client),
     /// A person is asked.
@@ -76,7 +76,7 @@ enum Stop<'c> {
 impl Stop<'_> {
     fn respond(self, call: &Call) -> Response {
         match self {
-            Self::Page(error) => reply::shown(call, &error),
+            Self::Page(error, client) => reply::shown(call, &error, client),
             Self::Redirect(error, client) => reply::refused(call, error, client),
             Self::Paused(response) => *response,
         }
@@ -101,7 +101,8 @@ pub(crate) fn take_up_later(call: &Call, received: Received) -> Response {
 
 /// What can be judged without a person.
 fn judged(call: &Call, received: Received) -> Result<(Checked<'_>, &Client), Stop<'_>> {
-    let addressed = received.address(call.realm()).map_err(Stop::Page)?;
+    let named = received.client_id().and_then(|id| call.realm().client(id));
+    let addressed = received.address(call.realm()).map_err(|error| Stop::Page(error, named))?;
     let client = addressed.client();
     let checked = addressed.check(call.now).map_err(|error| Stop::Redirect(error, client))?;
     Ok((checked, client))

@@ -39,6 +39,8 @@ mod internal;
 mod listen;
 mod loaded;
 mod metrics;
+#[cfg(test)]
+mod mistakes;
 mod negotiate;
 mod open_metrics;
 mod pages;

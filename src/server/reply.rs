@@ -28,8 +28,8 @@ pub(crate) fn refused(call: &Call, error: RedirectError, client: &Client) -> Res
 }
 
 /// Shows an error that may be sent to no application.
-pub(crate) fn shown(call: &Call, error: &PageError) -> Response {
-    call.audit_refusal(Endpoint::Authorization, error.code, error.why, None);
+pub(crate) fn shown(call: &Call, error: &PageError, client: Option<&Client>) -> Response {
+    call.audit_refusal(Endpoint::Authorization, error.code, error.why, client);
     let (status, code) = (StatusCode::BAD_REQUEST, error.code.as_str());
     match call.wants {
         Wants::Json => json_error(status, code, error.description, &call.id),

@@ -118,6 +118,11 @@ impl Received {
         Self { params, at: now }
     }
 
+    /// The client that it names; for the log.
+    pub fn client_id(&self) -> Option<&str> {
+        self.params.get(Param::ClientId)
+    }
+
     /// When it first arrived.
     pub fn at(&self) -> Time {
         self.at

@@ -67,5 +67,5 @@ fn unreadable(call: &Call, trouble: Trouble) -> Response {
         FormError::Encoding => "the parameters are not valid percent-encoded UTF-8",
         FormError::TooMany => "there are more than 100 parameters",
     };
-    reply::shown(call, &PageError { code: ErrorCode::InvalidRequest, description, why: Why::ParametersMalformed })
+    reply::shown(call, &PageError { code: ErrorCode::InvalidRequest, description, why: Why::ParametersMalformed }, None)
 }
