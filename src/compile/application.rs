@@ -7,7 +7,7 @@ mod secret;
 
 use std::collections::BTreeSet;
 
-use api::{ConditionType, IdTokenSigningAlgorithm, ObjectKey, OidcApplication, Reason};
+use api::{ConditionType, IdTokenSigningAlgorithm, ObjectKey, OidcApplication, Reason, UserinfoSigningAlgorithm};
 use crypto::{Algorithm, KeyRing};
 use oidc::client::OfflineAccess;
 use oidc::ids::{GroupName, Uid};
@@ -173,11 +173,25 @@ impl<'a> Application<'a> {
 }
 
 /// The algorithms of its tokens, each with its field.
-fn algorithms(object: &OidcApplication) -> [(&'static str, Algorithm); 2] {
-    [
+fn algorithms(object: &OidcApplication) -> Vec<(&'static str, Algorithm)> {
+    let userinfo = userinfo_algorithm(object.spec.userinfo.signing_algorithm);
+    let mut all = vec![
         ("spec.idToken.signingAlgorithm", id_token_algorithm(object.spec.id_token.signing_algorithm)),
         ("spec.accessToken.signingAlgorithm", algorithm_of(object.spec.access_token.signing_algorithm)),
-    ]
+    ];
+    all.extend(userinfo.map(|algorithm| ("spec.userinfo.signingAlgorithm", algorithm)));
+    all
+}
+
+const fn userinfo_algorithm(algorithm: UserinfoSigningAlgorithm) -> Option<Algorithm> {
+    match algorithm {
+        UserinfoSigningAlgorithm::None => None,
+        UserinfoSigningAlgorithm::RS256 => Some(Algorithm::RS256),
+        UserinfoSigningAlgorithm::PS256 => Some(Algorithm::PS256),
+        UserinfoSigningAlgorithm::ES256 => Some(Algorithm::ES256),
+        UserinfoSigningAlgorithm::ES384 => Some(Algorithm::ES384),
+        UserinfoSigningAlgorithm::EdDSA => Some(Algorithm::EdDSA),
+    }
 }
 
 const fn id_token_algorithm(algorithm: IdTokenSigningAlgorithm) -> Algorithm {

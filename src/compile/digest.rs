@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use crypto::{KeyRing, Secret, SecretVerifier, ServerKeys};
+use crypto::{Algorithm, KeyRing, Secret, SecretVerifier, ServerKeys};
 use oidc::account::Account;
 use oidc::catalog::{Realm, RealmSettings};
 use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
 use oidc::client::{
-    AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthentication, ConsentMode,
-    DefaultAudience, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce, RefreshTokenIssuance, RefreshTokenSettings,
-    ResourceAccess, ScopeClaims, UserAccess,
+    AbsentClaims, AccessTokenFormat, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthentication,
+    ConsentMode, DefaultAudience, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce, RefreshTokenIssuance,
+    RefreshTokenSettings, ResourceAccess, ScopeClaims, UserAccess,
 };
 use oidc::ids::{GroupName, Uid};
 use oidc::scope::ScopeToken;
@@ -142,6 +142,7 @@ fn client(client: &Client) -> [u8; 32] {
         id_token,
         access_token,
         refresh_token,
+        userinfo_algorithm,
         default_max_age_seconds,
         require_auth_time,
         policy_uri,
@@ -209,11 +210,13 @@ fn client(client: &Client) -> [u8; 32] {
     writer.flag(*scope_claims == ScopeClaims::IdTokenToo);
     writer.flag(*absent_claims == AbsentClaims::Null);
     writer.flag(*at_hash == AtHash::Always);
-    let AccessTokenSettings { algorithm, lifetime_seconds, default_audience, type_header } = access_token;
+    let AccessTokenSettings { format, algorithm, lifetime_seconds, default_audience, type_header } = access_token;
     writer.text(algorithm.as_str());
     writer.number(*lifetime_seconds);
     writer.flag(*default_audience == DefaultAudience::ClientId);
     writer.text(type_header.as_str());
+    writer.flag(*format == AccessTokenFormat::Opaque);
+    writer.optional(userinfo_algorithm.map(Algorithm::as_str));
     let RefreshTokenSettings { issuance, offline_access, lifetime_seconds, max_lifetime_seconds, reuse_grace_seconds } =
         refresh_token;
     writer.flag(*issuance == RefreshTokenIssuance::PromptConsent);

@@ -2,9 +2,9 @@
 //! in the list is passed over in silence. Building a behaviour means taking its line out.
 
 use api::{
-    AccessTokenFormat, BackchannelLogout, ClientAuthentication, ClientAuthenticationType, ClientSecretMethod,
-    FrontchannelLogout, GrantType, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation,
-    SessionManagement, Signing, SubjectType, UserinfoSigningAlgorithm,
+    BackchannelLogout, ClientAuthentication, ClientAuthenticationType, ClientSecretMethod, FrontchannelLogout,
+    GrantType, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation, SessionManagement,
+    Signing, SubjectType,
 };
 
 use crate::verdict::Diagnostic;
@@ -49,13 +49,6 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
         found.note(missing, format!("spec.grantTypes[{index}]"), &format!("grant type `{grant}`"), REMOVE);
     }
     found.note(spec.subject_type == SubjectType::Pairwise, "spec.subjectType", "Pairwise", "write Public");
-    found.note(spec.access_token.format == AccessTokenFormat::Opaque, "spec.accessToken.format", "Opaque", "write JWT");
-    found.note(
-        spec.userinfo.signing_algorithm != UserinfoSigningAlgorithm::None,
-        "spec.userinfo.signingAlgorithm",
-        "signed userinfo",
-        "write None",
-    );
     found.note(spec.initiate_login_uri.is_some(), "spec.initiateLoginURI", "login that starts elsewhere", REMOVE);
     found.note(spec.logo_uri.is_some(), "spec.logoURI", "a logo", REMOVE);
     client_authentication("spec", &spec.client_authentication, &mut found);

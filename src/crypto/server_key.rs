@@ -37,6 +37,8 @@ pub enum Purpose {
     RecordMac,
     /// Refresh tokens.
     RefreshToken,
+    /// Access tokens without meaning to anyone else.
+    AccessToken,
     /// A replica's word on what it has loaded.
     Acknowledge,
     /// Pairwise subjects (OIDC Core §8.1).
@@ -47,7 +49,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::LoginHandle,
         Self::ConsentHandle,
         Self::ResumeHandle,
@@ -55,6 +57,7 @@ impl Purpose {
         Self::RecordSeal,
         Self::RecordMac,
         Self::RefreshToken,
+        Self::AccessToken,
         Self::Acknowledge,
         Self::Pairwise,
         Self::ConsoleForm,
@@ -70,6 +73,7 @@ impl Purpose {
             Self::RecordSeal => "record-seal",
             Self::RecordMac => "record-mac",
             Self::RefreshToken => "refresh-token",
+            Self::AccessToken => "access-token",
             Self::Acknowledge => "acknowledge",
             Self::Pairwise => "pairwise",
             Self::ConsoleForm => "console-form",

@@ -175,6 +175,8 @@ pub struct Client {
     pub access_token: AccessTokenSettings,
     /// Its refresh tokens.
     pub refresh_token: RefreshTokenSettings,
+    /// The signature of its userinfo; none: an object without one.
+    pub userinfo_algorithm: Option<Algorithm>,
     /// `max_age` where a request names none, seconds.
     pub default_max_age_seconds: Option<i64>,
     /// `auth_time` in every id_token.
@@ -302,10 +304,21 @@ pub enum AtHash {
     AuthorizationEndpoint,
 }
 
-/// Settings of the access token (RFC 9068).
+/// What an access token is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccessTokenFormat {
+    /// A signed JWT (RFC 9068), which an API verifies by itself.
+    Jwt,
+    /// A text without meaning to anyone else: an API asks what it is worth (RFC 7662), and learns of a revocation at once.
+    Opaque,
+}
+
+/// Settings of the access token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccessTokenSettings {
+    /// What it is made of.
+    pub format: AccessTokenFormat,
     /// Signature algorithm.
     pub algorithm: Algorithm,
     /// Lifetime in seconds.

@@ -85,6 +85,7 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
         "prompt_values_supported": wire(Prompt::ALL, Prompt::as_str),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
+        "userinfo_signing_alg_values_supported": keys.algorithms().into_iter().map(Algorithm::as_str).collect::<Vec<_>>(),
         "claims_supported": claims,
         "claim_types_supported": ["normal"],
         "authorization_response_iss_parameter_supported": true,

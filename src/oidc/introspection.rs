@@ -65,7 +65,7 @@ impl<'c> Shown<'c> {
     ) -> Option<Self> {
         match RefreshToken::open(keys, realm, caller.client(), text) {
             Some(token) => Some(Self::Refresh(token)),
-            None => access_token::read(realm, text, now).ok().map(Self::Access),
+            None => access_token::read(realm, keys, text, now).ok().map(Self::Access),
         }
     }
 

@@ -12,9 +12,9 @@ use crate::account::{Account, Accounts};
 use crate::catalog::{Realm, RealmParts, RealmSettings};
 use crate::claims::StandardClaim;
 use crate::client::{
-    AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod, ClientAuthentication,
-    ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce, RefreshTokenIssuance,
-    RefreshTokenSettings, ResourceAccess, ResponseType, ScopeClaims, TypeHeader, UserAccess,
+    AbsentClaims, AccessTokenFormat, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod,
+    ClientAuthentication, ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce,
+    RefreshTokenIssuance, RefreshTokenSettings, ResourceAccess, ResponseType, ScopeClaims, TypeHeader, UserAccess,
 };
 use crate::form::Form;
 use crate::ids::{ClientId, CodeId, FamilyId, GroupName, SessionId, Subject, Uid, Username};
@@ -117,11 +117,13 @@ pub fn client() -> Client {
             reuse_grace_seconds: 10,
         },
         access_token: AccessTokenSettings {
+            format: AccessTokenFormat::Jwt,
             algorithm: Algorithm::ES256,
             lifetime_seconds: 600,
             default_audience: DefaultAudience::Issuer,
             type_header: TypeHeader::AtJwt,
         },
+        userinfo_algorithm: None,
         default_max_age_seconds: None,
         require_auth_time: false,
         policy_uri: None,

@@ -1,12 +1,14 @@
 //! OIDC Core §5.3, RFC 6750: claims about the person who an access token was issued for.
 
-use crypto::Secret;
+use crypto::{Algorithm, Secret, ServerKeys};
 use serde_json::{Map, Value};
 
 use crate::access_token::{self, AccessToken, Holder};
 use crate::catalog::Realm;
 use crate::claims::{ClaimTarget, release};
+use crate::client::Client;
 use crate::form::Form;
+use crate::issue::IssueError;
 use crate::records::FamilyRecord;
 use crate::refusal::{ErrorCode, Refusal, Why};
 use crate::scope::StandardScope;
@@ -47,8 +49,13 @@ pub fn bearer(authorization: Option<&str>, form: &mut Form) -> Result<Secret<Str
 ///
 /// # Errors
 /// `invalid_token`, or `insufficient_scope`.
-pub fn verify<'c>(realm: &'c Realm, token: &Secret<String>, now: Time) -> Result<AccessToken<'c>, Refusal> {
-    let token = access_token::read(realm, token, now).map_err(|why| invalid(why, EXPIRED))?;
+pub fn verify<'c>(
+    realm: &'c Realm,
+    keys: &ServerKeys,
+    token: &Secret<String>,
+    now: Time,
+) -> Result<AccessToken<'c>, Refusal> {
+    let token = access_token::read(realm, keys, token, now).map_err(|why| invalid(why, EXPIRED))?;
     if !token.is_for(realm) {
         return Err(invalid(Why::AudienceMismatch, "the access token was issued for another audience"));
     }
@@ -80,6 +87,23 @@ pub fn decide(
     claims.insert("sub".to_owned(), Value::String(account.subject.as_str().to_owned()));
     claims.extend(release(token.client(), account, token.scope(), ClaimTarget::Userinfo));
     Ok(claims)
+}
+
+/// OIDC Core §5.3.2: the response as a JWT, for a client that wants it signed.
+///
+/// # Errors
+/// No key, or no signature.
+pub fn sign(
+    realm: &Realm,
+    client: &Client,
+    algorithm: Algorithm,
+    claims: Map<String, Value>,
+) -> Result<String, IssueError> {
+    let key = realm.keys.signing(algorithm).ok_or(IssueError::NoKey(algorithm))?;
+    let mut claims = claims;
+    claims.insert("iss".to_owned(), realm.issuer.as_str().into());
+    claims.insert("aud".to_owned(), client.id.as_str().into());
+    Ok(crypto::jws::sign(key, "JWT", &claims)?)
 }
 
 const EXPIRED: &str = "the access token is expired, revoked or not one of this issuer";

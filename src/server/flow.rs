@@ -155,7 +155,7 @@ async fn decide<'c>(
         family: FamilyId::new(shared.entropy.uuid(call.now)),
         random: shared.entropy.bytes(),
     };
-    let issued = granted.issue(&fresh, call.now).map_err(|(error, refusal)| {
+    let issued = granted.issue(&fresh, &call.snapshot.catalog.server_keys, call.now).map_err(|(error, refusal)| {
         log_issue(call, client, &error);
         Stop::Redirect(refusal, client)
     })?;

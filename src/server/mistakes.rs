@@ -31,16 +31,15 @@ impl Outcome {
             return format!("{} to the redirect URI: {}", self.status.as_u16(), fields.join("; "));
         }
         let between = |from: &str| self.body.split(from).nth(1).and_then(|rest| rest.split('<').next());
-        match (between("id=\"error-code\">"), between("class=\"lead\">")) {
-            (Some(code), Some(text)) => format!("{} page: {code}: {text}", self.status.as_u16()),
-            _ => {
-                let json: serde_json::Value = serde_json::from_str(&self.body).unwrap();
-                let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
-                match json.get("error") {
-                    Some(_) => format!("{} {}: {}", self.status.as_u16(), text("error"), text("error_description")),
-                    None => format!("{} scope={}", self.status.as_u16(), text("scope")),
-                }
-            }
+        let status = self.status.as_u16();
+        if let Some((code, text)) = between("id=\"error-code\">").zip(between("class=\"lead\">")) {
+            return format!("{status} page: {code}: {text}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&self.body).unwrap();
+        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        match json.get("error") {
+            Some(_) => format!("{status} {}: {}", text("error"), text("error_description")),
+            None => format!("{status} scope={}", text("scope")),
         }
     }
 

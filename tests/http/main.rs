@@ -5,6 +5,7 @@
 mod authorize;
 mod client_credentials;
 mod documents;
+mod formats;
 mod front_channel;
 mod harness;
 mod interaction;

@@ -6,14 +6,14 @@ use api::{OidcApplicationSpec, UserAccessType};
 use crypto::SecretVerifier;
 use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
 use oidc::client::{
-    AbsentClaims, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod, ClientAuthentication,
-    ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, Pkce, RefreshTokenIssuance,
-    RefreshTokenSettings, ResponseType, ScopeClaims, TypeHeader, UserAccess,
+    AbsentClaims, AccessTokenFormat, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod,
+    ClientAuthentication, ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, Pkce,
+    RefreshTokenIssuance, RefreshTokenSettings, ResponseType, ScopeClaims, TypeHeader, UserAccess,
 };
 use oidc::ids::{ClientId, Uid};
 use oidc::scope::ScopeSet;
 
-use super::{Application, Attached, Credentials, Principal, id_token_algorithm};
+use super::{Application, Attached, Credentials, Principal, id_token_algorithm, userinfo_algorithm};
 use crate::provider::algorithm_of;
 
 /// The client. Settings that are not built yet were refused before, so that what is left has a counterpart.
@@ -88,7 +88,12 @@ pub(crate) fn client(
                 api::AtHash::AuthorizationEndpoint => AtHash::AuthorizationEndpoint,
             },
         },
+        userinfo_algorithm: userinfo_algorithm(spec.userinfo.signing_algorithm),
         access_token: AccessTokenSettings {
+            format: match access_token.format {
+                api::AccessTokenFormat::JWT => AccessTokenFormat::Jwt,
+                api::AccessTokenFormat::Opaque => AccessTokenFormat::Opaque,
+            },
             algorithm: algorithm_of(access_token.signing_algorithm),
             lifetime_seconds: attached.access_token_seconds,
             default_audience: match access_token.default_audience {

@@ -32,8 +32,7 @@ fn nothing_of_an_application_is_passed_over() {
     check(json!({"grantTypes": ["authorization_code", "refresh_token"], "scopes": ["openid", "offline_access"]}), &[]);
     check(json!({"subjectType": "Pairwise"}), &["spec.subjectType"]);
     check(json!({"idToken": {"signingAlgorithm": "HS256"}}), &[]);
-    check(json!({"accessToken": {"format": "Opaque"}}), &["spec.accessToken.format"]);
-    check(json!({"userinfo": {"signingAlgorithm": "ES256"}}), &["spec.userinfo.signingAlgorithm"]);
+    check(json!({"accessToken": {"format": "Opaque"}, "userinfo": {"signingAlgorithm": "ES256"}}), &[]);
     check(json!({"initiateLoginURI": "https://a.example"}), &["spec.initiateLoginURI"]);
     check(json!({"logoURI": "https://a.example"}), &["spec.logoURI"]);
     let authentication = |fields: Value| json!({"clientAuthentication": fields});

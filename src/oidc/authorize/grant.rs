@@ -1,5 +1,7 @@
 //! OIDC Core §3.1.2.4, RFC 8252 §8.6: what the person agrees to share, and the code that follows from it.
 
+use crypto::ServerKeys;
+
 use super::identify::{Identified, Login, Pause};
 use super::{Demands, Dropped, Received, RedirectError, Reply, ReplyTo};
 use crate::audience;
@@ -147,7 +149,7 @@ impl Granted<'_> {
     ///
     /// # Errors
     /// No key, or no signature; and what the client is told.
-    pub fn issue(self, fresh: &Fresh, now: Time) -> Result<Issued, (IssueError, RedirectError)> {
+    pub fn issue(self, fresh: &Fresh, keys: &ServerKeys, now: Time) -> Result<Issued, (IssueError, RedirectError)> {
         let Self { realm, client, to, demands, login, agreed_now } = self;
         let Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint: _, resource, dropped } =
             demands;
@@ -190,7 +192,7 @@ impl Granted<'_> {
             target: target.as_ref().ok(),
             family: fresh.family,
         };
-        match issue::from_authorization_endpoint(&basis, realm, response_type, code_text, now, fresh.random) {
+        match issue::from_authorization_endpoint(&basis, (realm, keys), response_type, code_text, now, fresh.random) {
             Ok(tokens) => fields.extend(tokens),
             Err(error) => {
                 return Err((error, to.refuse(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)));

@@ -256,7 +256,7 @@ fn consent(
                 family: FamilyId::new(Uuid::from_u128(43)),
                 random: [6; 16],
             };
-            Ok(granted.issue(&fresh, NOW).unwrap())
+            Ok(granted.issue(&fresh, &SERVER_KEYS, NOW).unwrap())
         }
         Err(Pause::Consent(ask)) => Err(format!("ask {}", ask.scope)),
         Err(Pause::Refuse(error)) => Err(error.code.as_str().to_owned()),

@@ -1,13 +1,16 @@
-//! RFC 9068: the JWT access token. Exactly one audience; never `nonce`, `at_hash` or `auth_time`.
+//! RFC 9068: the access token. Exactly one audience; never `nonce`, `at_hash` or `auth_time`. An opaque one says the same,
+//! sealed, so that it need not be kept either.
 
+use crypto::ServerKeys;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Basis, IssueError, client_jti, jti};
+use crate::access_token::opaque;
 use crate::audience::Target;
 use crate::catalog::Realm;
 use crate::claims::{ClaimTarget, release, release_fixed};
-use crate::client::Client;
+use crate::client::{AccessTokenFormat, Client};
 use crate::time::Time;
 
 #[derive(Serialize)]
@@ -29,38 +32,37 @@ struct Claims<'a> {
 pub(super) fn about(
     basis: &Basis<'_>,
     target: &Target<'_>,
-    realm: &Realm,
+    (realm, keys): (&Realm, &ServerKeys),
     now: Time,
     random: [u8; 16],
 ) -> Result<String, IssueError> {
     let Basis { client, account, scope, family, .. } = *basis;
     let extra = release(client, account, scope, ClaimTarget::AccessToken);
-    sign(client, account.subject.as_str(), target, realm, now, jti(family, random), extra)
+    sign(client, account.subject.as_str(), target, (realm, keys), now, jti(family, random), extra)
 }
 
 /// Of a client itself (RFC 9068 §2.2: `sub` is the client).
 pub(super) fn of_client(
     client: &Client,
     target: &Target<'_>,
-    realm: &Realm,
+    (realm, keys): (&Realm, &ServerKeys),
     now: Time,
     random: [u8; 16],
 ) -> Result<String, IssueError> {
     let extra = release_fixed(client, ClaimTarget::AccessToken);
-    sign(client, client.id.as_str(), target, realm, now, client_jti(&client.uid, random), extra)
+    sign(client, client.id.as_str(), target, (realm, keys), now, client_jti(&client.uid, random), extra)
 }
 
 fn sign(
     client: &Client,
     sub: &str,
     target: &Target<'_>,
-    realm: &Realm,
+    (realm, keys): (&Realm, &ServerKeys),
     now: Time,
     jti: String,
     extra: Map<String, Value>,
 ) -> Result<String, IssueError> {
     let settings = &client.access_token;
-    let key = realm.keys.signing(settings.algorithm).ok_or(IssueError::NoKey(settings.algorithm))?;
     let claims = Claims {
         iss: realm.issuer.as_str(),
         sub,
@@ -72,5 +74,11 @@ fn sign(
         scope: target.scope.to_string(),
         extra,
     };
-    Ok(crypto::jws::sign(key, settings.type_header.as_str(), &claims)?)
+    match settings.format {
+        AccessTokenFormat::Opaque => Ok(opaque::seal(keys, realm, &claims)),
+        AccessTokenFormat::Jwt => {
+            let key = realm.keys.signing(settings.algorithm).ok_or(IssueError::NoKey(settings.algorithm))?;
+            Ok(crypto::jws::sign(key, settings.type_header.as_str(), &claims)?)
+        }
+    }
 }

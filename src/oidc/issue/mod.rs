@@ -115,7 +115,7 @@ pub fn tokens(
     let Grant { client, account, family, scope, target, occasion } = grant;
     let authorization = &family.authorization;
     let basis = Basis { client, account, authorization, scope, target: Some(target), family: family.id };
-    let access_token = access_token::about(&basis, target, realm, now, random)?;
+    let access_token = access_token::about(&basis, target, (realm, keys), now, random)?;
     let id_token = if scope.has(StandardScope::OpenId) {
         Some(id_token::sign(&basis, realm, now, id_token::With::TokenEndpoint(&access_token, *occasion))?)
     } else {
@@ -143,11 +143,12 @@ pub fn client_token(
     client: &Client,
     target: &Target<'_>,
     realm: &Realm,
+    keys: &ServerKeys,
     now: Time,
     random: [u8; 16],
 ) -> Result<TokenResponse, IssueError> {
     Ok(TokenResponse {
-        access_token: access_token::of_client(client, target, realm, now, random)?,
+        access_token: access_token::of_client(client, target, (realm, keys), now, random)?,
         token_type: "Bearer",
         expires_in: target.lifetime_seconds,
         refresh_token: None,
@@ -162,7 +163,7 @@ pub fn client_token(
 /// No key, or no signature.
 pub(crate) fn from_authorization_endpoint(
     basis: &Basis<'_>,
-    realm: &Realm,
+    (realm, keys): (&Realm, &ServerKeys),
     response_type: ResponseType,
     code: Option<&str>,
     now: Time,
@@ -170,7 +171,8 @@ pub(crate) fn from_authorization_endpoint(
 ) -> Result<Vec<(&'static str, String)>, IssueError> {
     let mut fields = Vec::new();
     let target = basis.target.filter(|_| response_type.has_token());
-    let access_token = target.map(|target| access_token::about(basis, target, realm, now, random)).transpose()?;
+    let access_token =
+        target.map(|target| access_token::about(basis, target, (realm, keys), now, random)).transpose()?;
     if let Some((target, access_token)) = target.zip(access_token.as_ref()) {
         fields.push(("access_token", access_token.clone()));
         fields.push(("token_type", "Bearer".to_owned()));

@@ -24,7 +24,7 @@ fn issued(change: impl FnOnce(&mut Client, &mut FamilyRecord)) -> (Realm, Secret
 #[test]
 fn claims_by_scope() {
     let (realm, token, _) = issued(|_, _| {});
-    let access = verify(&realm, &token, NOW).unwrap();
+    let access = verify(&realm, &SERVER_KEYS, &token, NOW).unwrap();
     let claims = decide(&realm, &access, Some(&family_record())).unwrap();
     let expect = json!({"sub": "alice-subject", "email": "alice@example.com", "email_verified": true});
     assert_eq!(Value::Object(claims), expect);
@@ -33,7 +33,7 @@ fn claims_by_scope() {
 #[test]
 fn t_p20_an_id_token_is_not_an_access_token() {
     let (realm, _, id_token) = issued(|client, _| client.access_token.type_header = crate::client::TypeHeader::Jwt);
-    assert_eq!(verify(&realm, &id_token, NOW).unwrap_err().why, Why::TokenInvalid);
+    assert_eq!(verify(&realm, &SERVER_KEYS, &id_token, NOW).unwrap_err().why, Why::TokenInvalid);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn tokens_for_the_client_itself_are_taken_too() {
         client.access_token.default_audience = crate::client::DefaultAudience::ClientId;
         client.access_token.type_header = crate::client::TypeHeader::Jwt;
     });
-    assert!(verify(&realm, &token, NOW).is_ok());
+    assert!(verify(&realm, &SERVER_KEYS, &token, NOW).is_ok());
 }
 
 fn signed(claims: Value) -> Secret<String> {
@@ -56,7 +56,7 @@ fn t_p15_tokens_for_other_audiences_issuers_and_times_are_refused() {
         "iss": ISSUER, "sub": "s", "aud": ISSUER, "client_id": "team-a.notes", "iat": NOW.secs(), "exp": NOW.secs() + 60,
         "jti": crypto::b64::encode(&[7; 32]), "scope": "openid",
     });
-    assert!(verify(&realm, &signed(good.clone()), NOW).is_ok());
+    assert!(verify(&realm, &SERVER_KEYS, &signed(good.clone()), NOW).is_ok());
     for (name, value, why) in [
         ("aud", json!("https://api.example"), Why::AudienceMismatch),
         ("aud", json!("team-a.cli"), Why::AudienceMismatch),
@@ -71,7 +71,7 @@ fn t_p15_tokens_for_other_audiences_issuers_and_times_are_refused() {
     ] {
         let mut claims = good.clone();
         claims[name] = value.clone();
-        assert_eq!(verify(&realm, &signed(claims), NOW).unwrap_err().why, why, "{name}: {value}");
+        assert_eq!(verify(&realm, &SERVER_KEYS, &signed(claims), NOW).unwrap_err().why, why, "{name}: {value}");
     }
 }
 
@@ -83,13 +83,13 @@ fn t_p52_a_token_under_the_shared_secret_is_neither_access_token_nor_hint() {
     });
     let secret = Secret::new("a secret of more than thirty-two characters".to_owned());
     let forged = Secret::new(crypto::jws::sign_with_secret(&secret, "at+jwt", &claims).unwrap());
-    assert_eq!(verify(&realm(), &forged, NOW).unwrap_err().why, Why::TokenInvalid);
+    assert_eq!(verify(&realm(), &SERVER_KEYS, &forged, NOW).unwrap_err().why, Why::TokenInvalid);
 }
 
 #[test]
 fn t_p11_nothing_is_told_of_a_revoked_family_or_a_person_who_left() {
     let (realm, token, _) = issued(|_, _| {});
-    let access = verify(&realm, &token, NOW).unwrap();
+    let access = verify(&realm, &SERVER_KEYS, &token, NOW).unwrap();
     let why = |family: Option<&FamilyRecord>| decide(&realm, &access, family).unwrap_err().why;
     assert_eq!(why(None), Why::FamilyRevoked);
     assert_eq!(why(Some(&FamilyRecord { revoked_at: Some(NOW), ..family_record() })), Why::FamilyRevoked);
@@ -97,7 +97,7 @@ fn t_p11_nothing_is_told_of_a_revoked_family_or_a_person_who_left() {
     moved.authorization.application_uid = Uid::new("app-9");
     assert_eq!(why(Some(&moved)), Why::ClientMismatch);
     let nobody = realm_of(ISSUER, vec![client()], vec![Account { uid: Uid::new("user-9"), ..account() }]);
-    let access = verify(&nobody, &token, NOW).unwrap();
+    let access = verify(&nobody, &SERVER_KEYS, &token, NOW).unwrap();
     assert_eq!(decide(&nobody, &access, Some(&family_record())).unwrap_err().why, Why::AccountGone);
 }
 

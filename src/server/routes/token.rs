@@ -174,7 +174,8 @@ fn for_itself<'c>(
     ask: &client_credentials::Request,
 ) -> Result<Response, Failed> {
     let Plan { client, target } = client_credentials::decide(call.realm(), &caller, ask)?;
-    let tokens = issue::client_token(client, &target, call.realm(), call.now, call.shared.entropy.bytes());
+    let (realm, keys) = (call.realm(), &call.snapshot.catalog.server_keys);
+    let tokens = issue::client_token(client, &target, realm, keys, call.now, call.shared.entropy.bytes());
     let tokens = tokens.map_err(|error| cannot_sign(call, client, &error))?;
     call.audit_client_token(client, &target);
     Ok(json(StatusCode::OK, &tokens))

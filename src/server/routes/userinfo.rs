@@ -1,17 +1,18 @@
 //! OIDC Core §5.3, RFC 6750 §2: the userinfo endpoint.
 
 use axum::extract::Request;
-use axum::response::Response;
-use http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, Method, StatusCode, header};
 use oidc::client::Client;
 use oidc::form::Form;
+use oidc::issue::IssueError;
 use oidc::refusal::{ErrorCode, Refusal, Why};
 use oidc::userinfo;
 
 use crate::call::Call;
 use crate::headers::no_store;
 use crate::refusal::{Failed, authorization};
-use crate::trouble::json;
+use crate::trouble::{json, log_issue};
 use crate::{body, cors, refusal};
 
 /// `GET /me`, `POST /me`
@@ -34,14 +35,20 @@ pub(super) async fn answer(call: Call, request: Request) -> Response {
 async fn claims<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Client>) -> Result<Response, Failed> {
     let (headers, mut form) = read(request).await?;
     let token = userinfo::bearer(authorization(&headers, Why::BearerTwice)?, &mut form)?;
-    let token = userinfo::verify(call.realm(), &token, call.now)?;
+    let token = userinfo::verify(call.realm(), &call.snapshot.catalog.server_keys, &token, call.now)?;
     *client = Some(token.client());
     let family = match token.family() {
         Some(family) => call.shared.store.find_family(family).await?,
         None => None,
     };
     let claims = userinfo::decide(call.realm(), &token, family.as_ref())?;
-    Ok(json(StatusCode::OK, &claims))
+    let client = token.client();
+    let Some(algorithm) = client.userinfo_algorithm else { return Ok(json(StatusCode::OK, &claims)) };
+    let signed = userinfo::sign(call.realm(), client, algorithm, claims).map_err(|error| {
+        log_issue(call, client, &error);
+        Refusal::new(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)
+    })?;
+    Ok(([(header::CONTENT_TYPE, "application/jwt")], signed).into_response())
 }
 
 /// The form of a POST that has one. A token in the query is refused: queries end up in logs (RFC 6750 §5.3).

@@ -101,7 +101,7 @@ impl Told {
             "consent": "Required", "userAccess": "AnyUser", "groupsClaim": "None", "extraClaims": [],
             "idToken": {"algorithm": "ES256", "lifetimeSeconds": 60, "scopeClaims": "UserinfoOnly",
                 "absentClaims": "Omit", "atHash": "Always"},
-            "accessToken": {"algorithm": "ES256", "lifetimeSeconds": 60, "defaultAudience": "Issuer", "typeHeader": "AtJwt"},
+            "userinfoAlgorithm": null, "accessToken": {"format": "Jwt", "algorithm": "ES256", "lifetimeSeconds": 60, "defaultAudience": "Issuer", "typeHeader": "AtJwt"},
             "refreshToken": {"issuance": "PromptConsent", "offlineAccess": "Consent", "lifetimeSeconds": 60,
                 "maxLifetimeSeconds": 60, "reuseGraceSeconds": 0},
             "defaultMaxAgeSeconds": null, "requireAuthTime": false, "policyUri": null, "tosUri": null,
