@@ -85,7 +85,7 @@ impl<'a> Application<'a> {
         let client_id =
             spec.client_id.as_ref().map_or_else(|| format!("{}.{}", key.namespace, key.name), ToString::to_string);
         let mut own = Principal::own(key, client_id, &spec.client_authentication, &mut shaped);
-        own.signs_with_secret = spec.id_token.signing_algorithm == IdTokenSigningAlgorithm::HS256;
+        own.signs_with_secret |= spec.id_token.signing_algorithm == IdTokenSigningAlgorithm::HS256;
         let accounts = spec.programmatic_access.iter().enumerate();
         let mut accounts: Vec<_> =
             accounts.map(|(index, account)| Principal::account(key, index, account, &mut shaped)).collect();

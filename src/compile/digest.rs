@@ -162,6 +162,11 @@ fn client(client: &Client) -> [u8; 32] {
                 writer.bytes(&verifier_bytes(verifier));
             }
         }
+        ClientAuthentication::Keys(keys) => {
+            writer.text("keys");
+            // Texts: writing them cannot fail.
+            writer.bytes(&serde_json::to_vec(keys.jwks()).unwrap_or_default());
+        }
     }
     writer.optional(account.as_deref());
     writer.flag(expires_at.is_some());

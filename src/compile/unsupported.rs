@@ -2,9 +2,8 @@
 //! in the list is passed over in silence. Building a behaviour means taking its line out.
 
 use api::{
-    BackchannelLogout, ClientAuthentication, ClientAuthenticationType, ClientSecretMethod, FrontchannelLogout,
-    GrantType, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation, SessionManagement,
-    Signing, SubjectType,
+    BackchannelLogout, ClientAuthentication, ClientAuthenticationType, FrontchannelLogout, GrantType, LoginIdentifier,
+    OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation, SessionManagement, Signing, SubjectType,
 };
 
 use crate::verdict::Diagnostic;
@@ -63,19 +62,20 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
 }
 
 fn client_authentication(base: &str, authentication: &ClientAuthentication, found: &mut Found) {
-    const INSTEAD: &str = "use ClientSecret, or None for a public client";
-    let ClientAuthentication { type_, client_secret, service_account_token: _, private_key_jwt: _ } = authentication;
+    const INSTEAD: &str = "use ClientSecret, PrivateKeyJwt, or None for a public client";
+    let ClientAuthentication { type_, client_secret, service_account_token: _, private_key_jwt } = authentication;
     let missing = match type_ {
-        ClientAuthenticationType::ClientSecret | ClientAuthenticationType::None => false,
-        ClientAuthenticationType::ServiceAccountToken | ClientAuthenticationType::PrivateKeyJwt => true,
+        ClientAuthenticationType::ClientSecret
+        | ClientAuthenticationType::PrivateKeyJwt
+        | ClientAuthenticationType::None => false,
+        ClientAuthenticationType::ServiceAccountToken => true,
     };
     found.note(missing, format!("{base}.clientAuthentication.type"), type_.as_str(), INSTEAD);
+    let fetched = private_key_jwt.as_ref().is_some_and(|keys| keys.jwks_uri.is_some());
+    let path = format!("{base}.clientAuthentication.privateKeyJwt.jwksURI");
+    found.note(fetched, path, "fetching of keys", "write the public keys into keys");
     let Some(secret) = client_secret else { return };
     let base = format!("{base}.clientAuthentication.clientSecret");
-    for (index, method) in secret.methods.iter().enumerate() {
-        let missing = *method == ClientSecretMethod::ClientSecretJwt;
-        found.note(missing, format!("{base}.methods[{index}]"), "client_secret_jwt", "take it out");
-    }
     let defaults = SecretRotation::default();
     let SecretRotation { period_seconds, overlap_seconds, trigger } = &secret.rotation;
     let rotation = "rotation of client secrets";

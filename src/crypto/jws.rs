@@ -92,6 +92,15 @@ impl<'a> Unverified<'a> {
         self.header.alg
     }
 
+    /// Whose token it claims to be: good for nothing but to look up whose keys to verify it with.
+    pub fn claimed_subject(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Claimed {
+            sub: String,
+        }
+        serde_json::from_slice::<Claimed>(&self.payload).ok().map(|claimed| claimed.sub)
+    }
+
     /// Verifies with the key of the ring that `kid` names. A token without `kid` is none of ours.
     pub fn verify<T: DeserializeOwned>(self, keys: &KeyRing, expect: &Expect<'_>) -> Result<Verified<T>, JwsError> {
         self.check_header(expect)?;

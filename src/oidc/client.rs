@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crypto::{Algorithm, Secret, SecretVerifier};
+use crypto::{Algorithm, KeyError, PublicJwk, Secret, SecretVerifier, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::claims::ExtraClaim;
@@ -115,6 +115,10 @@ wire_enum! {
         ClientSecretBasic = "client_secret_basic",
         /// Form parameters.
         ClientSecretPost = "client_secret_post",
+        /// RFC 7523 §2.2, a JWT under the client secret.
+        ClientSecretJwt = "client_secret_jwt",
+        /// RFC 7523 §2.2, a JWT under a key of the client's own.
+        PrivateKeyJwt = "private_key_jwt",
         /// A public client names itself.
         None = "none",
     }
@@ -141,7 +145,7 @@ pub struct Client {
     pub display_name: String,
     /// Public or confidential.
     pub authentication: ClientAuthentication,
-    /// The client secret itself, where something of the client's is signed with it: an HS256 id_token. Records carry it
+    /// The client secret itself, where something is signed with it: an HS256 id_token, an assertion. Records carry it
     /// sealed, beside the client.
     #[serde(skip)]
     pub shared_secret: Option<Secret<String>>,
@@ -200,6 +204,44 @@ pub enum ClientAuthentication {
         /// One for each live secret; two while a rotation overlaps.
         verifiers: Vec<SecretVerifier>,
     },
+    /// It has keys of its own, and signs with them.
+    Keys(ClientKeys),
+}
+
+/// The public keys of a client, parsed once.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<PublicJwk>", into = "Vec<PublicJwk>")]
+pub struct ClientKeys {
+    jwks: Vec<PublicJwk>,
+    keys: Vec<VerifyingKey>,
+}
+
+impl ClientKeys {
+    /// As they were published.
+    pub fn jwks(&self) -> &[PublicJwk] {
+        &self.jwks
+    }
+
+    /// One for each key and algorithm that it may be used with.
+    pub(crate) fn keys(&self) -> &[VerifyingKey] {
+        &self.keys
+    }
+}
+
+impl TryFrom<Vec<PublicJwk>> for ClientKeys {
+    type Error = KeyError;
+
+    fn try_from(jwks: Vec<PublicJwk>) -> Result<Self, KeyError> {
+        let pairs = jwks.iter().flat_map(|jwk| jwk.algorithms().into_iter().map(move |algorithm| (jwk, algorithm)));
+        let keys = pairs.map(|(jwk, algorithm)| VerifyingKey::from_jwk(jwk, algorithm)).collect::<Result<_, _>>()?;
+        Ok(Self { jwks, keys })
+    }
+}
+
+impl From<ClientKeys> for Vec<PublicJwk> {
+    fn from(keys: ClientKeys) -> Self {
+        keys.jwks
+    }
 }
 
 /// What a client may do at an API.

@@ -2,13 +2,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use crypto::{Purpose, Secret, ServerKeys};
+use crypto::{Algorithm, Audience, Expect, Expired, Purpose, Secret, ServerKeys, Unverified, Verified, VerifyingKey};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::catalog::Realm;
 use crate::client::{Client, ClientAuthMethod, ClientAuthentication};
+use crate::discovery::Endpoint;
 use crate::form::{self, Form};
+use crate::records::{FirstUse, OnceId};
 use crate::refusal::{ErrorCode, Refusal, Why};
-use crate::time::Time;
+use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
 
 /// Bytes of an `Authorization` header at the most.
 const MAX_HEADER: usize = 4096;
@@ -23,7 +27,61 @@ pub struct Presented {
 #[derive(Debug)]
 enum Proof {
     Secret(ClientAuthMethod, Secret<String>),
+    Assertion(Secret<String>),
     Nothing,
+}
+
+/// What a caller proved, as far as it can be judged without the store.
+#[derive(Debug)]
+pub enum Attested<'c> {
+    /// It is itself.
+    Proved(Authenticated<'c>),
+    /// It is itself if this is the first use of its assertion.
+    Once(Once<'c>),
+}
+
+#[cfg(test)]
+impl<'c> Attested<'c> {
+    /// A client that did not come with an assertion.
+    pub(crate) fn proved(self) -> Authenticated<'c> {
+        let Self::Proved(caller) = self else { panic!("{self:?}") };
+        caller
+    }
+}
+
+/// An assertion whose signature and claims hold. It counts once: it is to be marked as used, and only who was the first to
+/// do so is authenticated.
+#[derive(Debug)]
+pub struct Once<'c> {
+    client: &'c Client,
+    id: OnceId,
+    until: Time,
+}
+
+impl<'c> Once<'c> {
+    /// What to mark as used.
+    pub fn id(&self) -> OnceId {
+        self.id
+    }
+
+    /// Until when nobody may use it again.
+    pub fn until(&self) -> Time {
+        self.until
+    }
+
+    /// Judges what marking it has brought.
+    ///
+    /// # Errors
+    /// `invalid_client`: it was used before.
+    pub fn settle(self, first: FirstUse) -> Result<Authenticated<'c>, Refusal> {
+        match first {
+            FirstUse::Yes => Ok(Authenticated { client: self.client }),
+            FirstUse::No => Err(failed(
+                Why::AssertionReplayed,
+                "the assertion was used before: make one for each request, with a `jti` of its own",
+            )),
+        }
+    }
 }
 
 /// A client that proved itself; made here alone.
@@ -44,13 +102,11 @@ impl<'c> Authenticated<'c> {
 /// # Errors
 /// No credentials, unreadable ones, or more than one kind at once.
 pub fn present(authorization: Option<&str>, form: &mut Form) -> Result<Presented, Refusal> {
-    for assertion in ["client_assertion", "client_assertion_type"] {
-        if form.names(assertion) {
-            return Err(failed(Why::ClientAuthenticationMethod, "client assertions are not supported here"));
-        }
-    }
     let body_id = form.take_text("client_id");
     let body_secret = form.take("client_secret");
+    if form.names("client_assertion") || form.names("client_assertion_type") {
+        return asserted(authorization.is_some() || body_secret.is_some(), body_id, form);
+    }
     let Some(header) = authorization else {
         let client_id = body_id.ok_or_else(|| {
             failed(
@@ -85,6 +141,104 @@ pub fn present(authorization: Option<&str>, form: &mut Form) -> Result<Presented
     Ok(Presented { client_id, proof: Proof::Secret(ClientAuthMethod::ClientSecretBasic, secret) })
 }
 
+/// RFC 7521 §4.2, RFC 7523 §2.2.
+fn asserted(otherwise: bool, body_id: Option<String>, form: &mut Form) -> Result<Presented, Refusal> {
+    if otherwise {
+        return Err(Refusal::new(
+            ErrorCode::InvalidRequest,
+            Why::ClientAuthenticationTwice,
+            "the request authenticates by an assertion and in another way: use one",
+        ));
+    }
+    let malformed = |description| failed(Why::AssertionInvalid, description);
+    if form.take_text("client_assertion_type").as_deref() != Some(JWT_BEARER) {
+        return Err(malformed(
+            "`client_assertion_type` must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        ));
+    }
+    let assertion = form.take("client_assertion").ok_or_else(|| malformed("`client_assertion` is missing"))?;
+    let claimed = Unverified::parse(assertion.expose()).ok().and_then(|token| token.claimed_subject());
+    let claimed = claimed.ok_or_else(|| malformed("`client_assertion` is not a signed JWT with the claim `sub`"))?;
+    if body_id.is_some_and(|id| id != claimed) {
+        return Err(Refusal::new(
+            ErrorCode::InvalidRequest,
+            Why::ClientAuthenticationTwice,
+            "`client_id` differs from the `sub` of the assertion",
+        ));
+    }
+    Ok(Presented { client_id: claimed, proof: Proof::Assertion(assertion) })
+}
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Seconds that an assertion may have left: so long its `jti` is remembered.
+const LONGEST_ASSERTION_SECONDS: i64 = 3600;
+
+/// What an assertion says (RFC 7523 §3).
+#[derive(Deserialize)]
+struct Assertion {
+    sub: String,
+    /// That one of them is ours was judged with the signature.
+    aud: Value,
+    exp: i64,
+    jti: String,
+}
+
+/// Verifies an assertion of this client.
+fn verified(realm: &Realm, client: &Client, assertion: &Secret<String>, now: Time) -> Result<Assertion, Refusal> {
+    let invalid = || {
+        failed(
+            Why::AssertionInvalid,
+            "the assertion does not hold: `iss` and `sub` must be the client ID, `aud` the issuer or the token endpoint alone, \
+             `exp`, `iat` and `jti` be there, and the signature be one of the client's",
+        )
+    };
+    let (issuer, endpoint) = (realm.issuer.as_str(), realm.issuer.endpoint(Endpoint::Token.path()));
+    let ours = [issuer, endpoint.as_str()];
+    let expect = Expect {
+        typ: &["JWT", "client-authentication+jwt", ""],
+        algorithms: &[],
+        issuer: client.id.as_str(),
+        audience: Audience::AnyOf(&ours),
+        now: now.secs(),
+        leeway: CLOCK_TOLERANCE_SECONDS,
+        expired: Expired::Refuse,
+    };
+    let token = Unverified::parse(assertion.expose()).map_err(|_| invalid())?;
+    let outcome = match &client.authentication {
+        ClientAuthentication::Keys(keys) => {
+            token.verify_any::<Assertion>(keys.keys(), &Expect { algorithms: &Algorithm::ASYMMETRIC, ..expect })
+        }
+        ClientAuthentication::Secret { methods, .. } if methods.contains(&ClientAuthMethod::ClientSecretJwt) => {
+            let secret = client.shared_secret.as_ref().ok_or_else(invalid)?;
+            let key = VerifyingKey::from_shared_secret(secret).map_err(|_| invalid())?;
+            token.verify_with::<Assertion>(&key, &Expect { algorithms: &[Algorithm::HS256], ..expect })
+        }
+        ClientAuthentication::Secret { .. } | ClientAuthentication::Public => {
+            return Err(failed(
+                Why::ClientAuthenticationMethod,
+                "this client does not authenticate by assertions: see the application's spec.clientAuthentication",
+            ));
+        }
+    };
+    let said = outcome.map(Verified::into_claims).map_err(|_| invalid())?;
+    // Alone or as a list of one: an assertion for several servers could be used at each by the others.
+    let one_audience = said.aud.is_string() || said.aud.as_array().is_some_and(|list| list.len() == 1);
+    if !one_audience || said.sub != client.id.as_str() || said.jti.is_empty() || said.jti.len() > MAX_JTI {
+        return Err(invalid());
+    }
+    if said.exp > now.plus_secs(LONGEST_ASSERTION_SECONDS + CLOCK_TOLERANCE_SECONDS).secs() {
+        return Err(failed(
+            Why::AssertionInvalid,
+            "the assertion lives for more than an hour: make one for each request",
+        ));
+    }
+    Ok(said)
+}
+
+/// Octets of a `jti` at the most.
+const MAX_JTI: usize = 256;
+
 impl Presented {
     /// The client ID that the caller claims; for the log.
     pub fn claimed_client_id(&self) -> &str {
@@ -95,12 +249,7 @@ impl Presented {
     ///
     /// # Errors
     /// `invalid_client`.
-    pub fn authenticate<'c>(
-        &self,
-        realm: &'c Realm,
-        keys: &ServerKeys,
-        now: Time,
-    ) -> Result<Authenticated<'c>, Refusal> {
+    pub fn authenticate<'c>(&self, realm: &'c Realm, keys: &ServerKeys, now: Time) -> Result<Attested<'c>, Refusal> {
         let Some(client) = realm.client(&self.client_id) else {
             if let Proof::Secret(_, secret) = &self.proof {
                 let _same_work =
@@ -109,7 +258,20 @@ impl Presented {
             return Err(failed(Why::ClientUnknown, NOT_PROVED));
         };
         match (&client.authentication, &self.proof) {
-            (ClientAuthentication::Public, Proof::Nothing) => Ok(Authenticated { client }),
+            (_, Proof::Assertion(assertion)) => {
+                let said = verified(realm, client, assertion, now)?;
+                if client.expires_at.is_some_and(|end| end <= now) {
+                    return Err(ended());
+                }
+                let id = OnceId::new(&[realm.issuer.as_str(), client.uid.as_str(), &said.jti]);
+                let until = Time::from_secs(said.exp).plus_secs(CLOCK_TOLERANCE_SECONDS);
+                Ok(Attested::Once(Once { client, id, until }))
+            }
+            (ClientAuthentication::Public, Proof::Nothing) => Ok(Attested::Proved(Authenticated { client })),
+            (ClientAuthentication::Keys(_), Proof::Nothing | Proof::Secret(..)) => Err(failed(
+                Why::ClientAuthenticationMethod,
+                "this client authenticates by an assertion under a key of its own (private_key_jwt)",
+            )),
             (ClientAuthentication::Public, Proof::Secret(..)) => {
                 Err(failed(Why::ClientAuthenticationMethod, "this is a public client: send `client_id` and no secret"))
             }
@@ -133,12 +295,16 @@ impl Presented {
                 }
                 // Told to nobody but the client itself.
                 if client.expires_at.is_some_and(|end| end <= now) {
-                    return Err(failed(Why::ClientExpired, "this account has ended (its expirationTime)"));
+                    return Err(ended());
                 }
-                Ok(Authenticated { client })
+                Ok(Attested::Proved(Authenticated { client }))
             }
         }
     }
+}
+
+fn ended() -> Refusal {
+    failed(Why::ClientExpired, "this account has ended (its expirationTime)")
 }
 
 const NOT_PROVED: &str = "the client is unknown or its secret is wrong";

@@ -81,6 +81,7 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
         "response_modes_supported": wire(ResponseMode::ALL, ResponseMode::as_str),
         "grant_types_supported": wire(GrantType::ALL, GrantType::as_str),
         "token_endpoint_auth_methods_supported": wire(ClientAuthMethod::ALL, ClientAuthMethod::as_str),
+        "token_endpoint_auth_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": wire(Prompt::ALL, Prompt::as_str),
         "subject_types_supported": ["public"],

@@ -94,6 +94,36 @@ pub struct Generation {
     pub reached_at: Time,
 }
 
+/// What may be used once, such as the assertion of a client: a hash of whatever identifies it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OnceId([u8; 32]);
+
+impl OnceId {
+    /// Of these parts, each of which counts by itself.
+    pub fn new(parts: &[&str]) -> Self {
+        let mut text = Vec::new();
+        for part in parts {
+            text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            text.extend_from_slice(part.as_bytes());
+        }
+        Self(crypto::hash::sha256(&text))
+    }
+
+    /// The octets to keep.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// Whether something was used for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstUse {
+    /// This call was the first.
+    Yes,
+    /// It was used before.
+    No,
+}
+
 /// A browser session of one person at one issuer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionRecord {

@@ -86,6 +86,8 @@ macro_rules! reasons {
 
 reasons! {
     AccountGone = "account_gone",
+    AssertionInvalid = "assertion_invalid",
+    AssertionReplayed = "assertion_replayed",
     AudienceMismatch = "audience_mismatch",
     BearerMalformed = "bearer_malformed",
     BearerMissing = "bearer_missing",
@@ -199,6 +201,8 @@ const KNOWN_PARAMETERS: &[&str] = &[
     "access_token",
     "acr_values",
     "claims",
+    "client_assertion",
+    "client_assertion_type",
     "client_id",
     "client_secret",
     "code",

@@ -15,4 +15,5 @@ pub(crate) const REVOKE_CONSENT: &str = "withdraw a consent";
 pub(crate) const REVOKE_FAMILY: &str = "revoke a family of tokens";
 pub(crate) const ROTATE_FAMILY: &str = "rotate a refresh token";
 pub(crate) const SPEND_CODE: &str = "spend a code";
+pub(crate) const USE_ONCE: &str = "mark as used what may be used once";
 pub(crate) const TOUCH_SESSION: &str = "write down that a session was used";

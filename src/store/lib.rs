@@ -19,7 +19,7 @@
 use futures::future::BoxFuture;
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 pub use oidc::records::CodeFacts;
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionRecord};
 use oidc::time::Time;
 
 mod doing;
@@ -136,6 +136,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Withdraws a consent.
     fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended>;
+
+    /// Marks as used what may be used once; until `expires_at` nobody is the first again.
+    fn use_once(&self, id: OnceId, expires_at: Time) -> Answer<'_, FirstUse>;
 
     /// Deletes at most `limit` rows of each table that are of no use any more at `now`; answers how many went. A spent
     /// code goes together with its family, so that a replay is recognised for as long as there is something to revoke.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, Generation, SessionRecord};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, Generation, OnceId, SessionRecord};
 use oidc::time::Time;
 
 use crate::{Answer, CodeFacts, Ended, Rotated, Spent, Store, StoreError, Touched, doing};
@@ -19,6 +19,7 @@ struct Tables {
     codes: BTreeMap<CodeId, Code>,
     families: BTreeMap<FamilyId, FamilyRecord>,
     sessions: BTreeMap<SessionId, SessionRecord>,
+    used: BTreeMap<OnceId, Time>,
     /// By issuer, user and application.
     consents: BTreeMap<(String, Uid, Uid), ConsentRecord>,
 }
@@ -212,9 +213,15 @@ impl Store for Memory {
         })
     }
 
+    fn use_once(&self, id: OnceId, expires_at: Time) -> Answer<'_, FirstUse> {
+        self.answer(doing::USE_ONCE, move |tables| {
+            Ok(insert(&mut tables.used, id, expires_at).map_or(FirstUse::No, |()| FirstUse::Yes))
+        })
+    }
+
     fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {
         self.answer(doing::PURGE, move |tables| {
-            let Tables { codes, families, sessions, consents: _ } = tables;
+            let Tables { codes, families, sessions, used, consents: _ } = tables;
             let limit = u64::from(limit);
             let expired = families.values().filter(|family| family.expires_at <= now).map(|family| family.id);
             let doomed: BTreeSet<FamilyId> = expired.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
@@ -222,7 +229,8 @@ impl Store for Memory {
             let unspent = prune(codes, limit - spent, |code| !code.spent && code.record.expires_at <= now);
             let families = prune(families, limit, |family| doomed.contains(&family.id));
             let sessions = prune(sessions, limit, |session| session.expires_at <= now);
-            Ok(spent + unspent + families + sessions)
+            let used = prune(used, limit, |expires_at| *expires_at <= now);
+            Ok(spent + unspent + families + sessions + used)
         })
     }
 }

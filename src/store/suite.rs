@@ -21,6 +21,7 @@ use crate::Store;
 pub mod codes;
 pub mod consents;
 pub mod families;
+pub mod once;
 pub mod purge;
 pub mod races;
 pub mod sessions;
@@ -70,8 +71,11 @@ macro_rules! conformance {
             purge::a_revoked_family_stays_until_its_time
             purge::limits_hold_for_each_table
             purge::consents_never_go
+            once::what_was_used_is_not_used_again
+            once::what_was_used_is_forgotten_at_its_time
             races::one_of_many_puts_an_id
             races::one_of_many_spends_a_code
+            races::one_of_many_is_the_first
             races::one_of_many_rotates_a_family
             races::one_of_many_revokes_a_family
             races::one_of_many_ends_a_session

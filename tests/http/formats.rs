@@ -42,7 +42,14 @@ async fn an_opaque_token_says_nothing_and_is_worth_the_same() {
     let mut altered = token.to_owned();
     let last = altered.pop().unwrap();
     altered.push(if last == 'A' { 'E' } else { 'A' });
-    for bad in [altered.as_str(), "pca_", "pca_AAAA", &token[..40], &token[4..], &format!("{token}.x")] {
+    for bad in [
+        altered.as_str(),
+        "pca_",
+        "pca_AAAA",
+        &token.replace("pca_", ""),
+        &token.replace("pca_", "pca_A"),
+        &format!("{token}.x"),
+    ] {
         assert_eq!(me(&provider, bad).await.status, 401, "{bad}");
     }
     let elsewhere = testing::realm_of("https://other.example.com/oidc", vec![opaque(testing::client())], vec![alice()]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::Method;
 use oidc::discovery::Endpoint;
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionRecord};
 use oidc::time::Time;
 use store::memory::Memory;
 use store::{Answer, CodeFacts, Ended, Rotated, Spent, Store, Touched};
@@ -157,6 +157,10 @@ impl Store for Counting {
 
     fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended> {
         self.writing().revoke_consent(issuer, user, application)
+    }
+
+    fn use_once(&self, id: OnceId, expires_at: Time) -> Answer<'_, FirstUse> {
+        self.writing().use_once(id, expires_at)
     }
 
     fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {

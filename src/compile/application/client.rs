@@ -26,7 +26,7 @@ pub(crate) fn client(
     let Credentials { verifiers, shared, secret: _ } = credentials;
     let spec = &application.object.spec;
     let OidcApplicationSpec { id_token, access_token, refresh_token, .. } = spec;
-    let authentication = authentication(&spec.client_authentication, verifiers);
+    let authentication = authentication(&application.own, verifiers);
     let application_type = match spec.application_type {
         api::ApplicationType::Web => ApplicationType::Web,
         api::ApplicationType::Native => ApplicationType::Native,
@@ -44,7 +44,9 @@ pub(crate) fn client(
         // A public client has nothing but PKCE, and a native one can be posed as (RFC 8252 §8.6): the schema says so,
         // and what is served does not rest on it.
         pkce: match (spec.pkce, &authentication) {
-            (api::Pkce::Optional, ClientAuthentication::Secret { .. }) => Pkce::Optional,
+            (api::Pkce::Optional, ClientAuthentication::Secret { .. } | ClientAuthentication::Keys(_)) => {
+                Pkce::Optional
+            }
             (api::Pkce::Optional | api::Pkce::Required, _) => Pkce::Required,
         },
         consent: match (spec.consent, application_type) {
@@ -135,7 +137,7 @@ pub(crate) fn account_client(
         uid: account.uid(uid),
         account: account.account.map(str::to_owned),
         expires_at: account.expires_at,
-        authentication: authentication(account.authentication, verifiers),
+        authentication: authentication(account, verifiers),
         shared_secret: shared,
         redirect_uris: Vec::new(),
         grant_types: BTreeSet::from([GrantType::ClientCredentials]),
@@ -148,12 +150,14 @@ pub(crate) fn account_client(
 }
 
 /// Anything but a public client has to show a secret: one without a verifier never succeeds.
-fn authentication(authentication: &api::ClientAuthentication, verifiers: Vec<SecretVerifier>) -> ClientAuthentication {
+fn authentication(principal: &Principal<'_>, verifiers: Vec<SecretVerifier>) -> ClientAuthentication {
+    let authentication = principal.authentication;
     match authentication.type_ {
+        api::ClientAuthenticationType::PrivateKeyJwt => {
+            ClientAuthentication::Keys(principal.keys.clone().unwrap_or_default())
+        }
         api::ClientAuthenticationType::None => ClientAuthentication::Public,
-        api::ClientAuthenticationType::ClientSecret
-        | api::ClientAuthenticationType::ServiceAccountToken
-        | api::ClientAuthenticationType::PrivateKeyJwt => {
+        api::ClientAuthenticationType::ClientSecret | api::ClientAuthenticationType::ServiceAccountToken => {
             let secret = authentication.client_secret.clone().unwrap_or_default();
             let methods: BTreeSet<ClientAuthMethod> =
                 secret.methods.iter().filter_map(|method| ClientAuthMethod::from_wire(method.as_str())).collect();

@@ -1,9 +1,14 @@
 //! Whoever proves itself under an application: the application, and each of its programmatic access accounts.
 
-use api::{ClientAuthentication, ClientAuthenticationType, ObjectKey, ProgrammaticAccess};
-use oidc::client::ResourceAccess;
+use api::{
+    ClientAuthentication, ClientAuthenticationType, ClientSecretMethod, ObjectKey, PrivateKeyJwt, ProgrammaticAccess,
+    Reason,
+};
+use crypto::{KeyError, PublicJwk};
+use oidc::client::{ClientKeys, ResourceAccess};
 use oidc::ids::Uid;
 use oidc::time::Time;
+use serde_json::{Map, Value};
 
 use super::secret::SecretSource;
 use crate::credentials::Plan;
@@ -25,6 +30,8 @@ pub(crate) struct Principal<'a> {
     pub(crate) name_is_taken: bool,
     /// Whether something is signed with its client secret, so that servers have to know it.
     pub(crate) signs_with_secret: bool,
+    /// Its own keys, for a client that signs with them.
+    pub(crate) keys: Option<ClientKeys>,
     /// Where its client secret comes from.
     pub(crate) secret: SecretSource<'a>,
     /// The APIs that it may call.
@@ -77,6 +84,10 @@ impl<'a> Principal<'a> {
             | ClientAuthenticationType::PrivateKeyJwt
             | ClientAuthenticationType::None => None,
         };
+        let keys = authentication.private_key_jwt.as_ref().map(|own| client_keys(&path, own, diagnostics));
+        let secret = authentication.client_secret.as_ref();
+        let signs_with_secret =
+            secret.is_some_and(|secret| secret.methods.contains(&ClientSecretMethod::ClientSecretJwt));
         Self {
             account,
             client_id,
@@ -84,7 +95,8 @@ impl<'a> Principal<'a> {
             authentication,
             plan,
             name_is_taken: false,
-            signs_with_secret: false,
+            signs_with_secret,
+            keys,
             secret: SecretSource::None,
             resources: Vec::new(),
             expires_at: None,
@@ -100,4 +112,33 @@ impl<'a> Principal<'a> {
     pub(crate) fn uid(&self, application: &Uid) -> Uid {
         self.account.map_or_else(|| application.clone(), |account| Uid::new(format!("{application}/{account}")))
     }
+}
+
+/// The keys that can be read, and what is wrong with the others. A private key is disclosed to all who read manifests.
+fn client_keys(path: &str, own: &PrivateKeyJwt, diagnostics: &mut Vec<Diagnostic>) -> ClientKeys {
+    let mut jwks = Vec::new();
+    for (index, key) in own.keys.iter().enumerate() {
+        let read = |text: &str| -> Result<PublicJwk, String> {
+            let mut members: Map<String, Value> =
+                serde_json::from_str(text).map_err(|_| "is not a JWK: a JSON object (RFC 7517)".to_owned())?;
+            let kid = members.entry("kid").or_insert_with(|| key.key_id.as_str().into());
+            if kid.as_str() != Some(key.key_id.as_str()) {
+                return Err("the JWK's `kid` differs from keyID".to_owned());
+            }
+            let jwk: PublicJwk = serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())?;
+            let unusable = "is no usable public key: its numbers do not belong together";
+            ClientKeys::try_from(vec![jwk.clone()])
+                .map_err(|error| if error == KeyError::Malformed { unusable.to_owned() } else { error.to_string() })?;
+            Ok(jwk)
+        };
+        match read(&key.jwk) {
+            Ok(jwk) => jwks.push(jwk),
+            Err(message) => {
+                let path = format!("{path}.privateKeyJwt.keys[{index}].jwk");
+                diagnostics.push(Diagnostic::new(Reason::UnsupportedValue, path, message));
+            }
+        }
+    }
+    // Each was tried above.
+    ClientKeys::try_from(jwks).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+use api::ClientSecretMethod;
+
 use super::*;
 
 fn paths(found: &[Diagnostic]) -> Vec<&str> {
@@ -42,13 +44,14 @@ fn nothing_of_an_application_is_passed_over() {
         ),
         &["spec.clientAuthentication.type"],
     );
-    check(authentication(json!({"type": "PrivateKeyJwt"})), &["spec.clientAuthentication.type"]);
+    check(authentication(json!({"type": "PrivateKeyJwt", "privateKeyJwt": {"keys": []}})), &[]);
+    check(
+        authentication(json!({"type": "PrivateKeyJwt", "privateKeyJwt": {"jwksURI": "https://a.example/jwks"}})),
+        &["spec.clientAuthentication.privateKeyJwt.jwksURI"],
+    );
     check(authentication(json!({"type": "None"})), &[]);
     let secret = |fields: Value| authentication(json!({"clientSecret": fields}));
-    check(
-        secret(json!({"methods": ["client_secret_post", "client_secret_jwt"]})),
-        &["spec.clientAuthentication.clientSecret.methods[1]"],
-    );
+    check(secret(json!({"methods": ["client_secret_post", "client_secret_jwt"]})), &[]);
     check(
         secret(json!({"rotation": {"periodSeconds": 864_000}})),
         &["spec.clientAuthentication.clientSecret.rotation.periodSeconds"],
@@ -62,7 +65,7 @@ fn nothing_of_an_application_is_passed_over() {
         &["spec.clientAuthentication.clientSecret.rotation.trigger"],
     );
     check(
-        json!({"programmaticAccess": [{"name": "a"}, {"name": "b", "clientAuthentication": {"type": "PrivateKeyJwt"}},
+        json!({"programmaticAccess": [{"name": "a"}, {"name": "b", "clientAuthentication": {"type": "ServiceAccountToken"}},
             {"name": "c", "clientAuthentication": {"clientSecret": {"rotation": {"trigger": "now"}}}}]}),
         &[
             "spec.programmaticAccess[1].clientAuthentication.type",

@@ -15,7 +15,7 @@ fn authenticate(header: Option<&str>, pairs: &[(&str, &str)]) -> Result<String, 
     let realm = realm();
     let presented = present(header, &mut form(pairs)).map_err(|refusal| (refusal.code, refusal.why))?;
     let proved = presented.authenticate(&realm, &SERVER_KEYS, NOW).map_err(|refusal| (refusal.code, refusal.why))?;
-    Ok(proved.client().id.to_string())
+    Ok(proved.proved().client().id.to_string())
 }
 
 const ID: (&str, &str) = ("client_id", "team-a.notes");
@@ -44,7 +44,7 @@ fn refusals() {
     check(None, &[ID, ("client_secret", "wrong")], InvalidClient, Why::ClientSecretWrong);
     check(None, &[("client_id", "team-b.x"), SECRET_PAIR], InvalidClient, Why::ClientUnknown);
     check(None, &[("client_id", "team-a.cli"), SECRET_PAIR], InvalidClient, Why::ClientAuthenticationMethod);
-    check(None, &[ID, ("client_assertion", "a.b.c")], InvalidClient, Why::ClientAuthenticationMethod);
+    check(None, &[ID, ("client_assertion", "a.b.c")], InvalidClient, Why::AssertionInvalid);
     check(Some(&header), &[SECRET_PAIR], InvalidRequest, Why::ClientAuthenticationTwice);
     check(Some(&header), &[("client_id", "team-a.cli")], InvalidRequest, Why::ClientAuthenticationTwice);
     check(Some(&basic_header("team-a.notes", "wrong")), &[], InvalidClient, Why::ClientSecretWrong);

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{StatusCode, header};
 use oidc::client::{Client, GrantType};
-use oidc::client_auth::{self, Authenticated};
+use oidc::client_auth::{self, Attested, Authenticated, Presented};
 use oidc::discovery::Endpoint;
 use oidc::form::Form;
 use oidc::ids::FamilyId;
@@ -51,7 +51,7 @@ async fn answer<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Cl
     // Named, not proved: enough to know which scripts may read the answer, and whose name stands in the log.
     *client = presented.as_ref().ok().and_then(|presented| call.realm().client(presented.claimed_client_id()));
     let ask = token::Request::parse(&mut form)?;
-    let caller = presented?.authenticate(call.realm(), &call.snapshot.catalog.server_keys, call.now)?;
+    let caller = authenticated(call, &presented?).await?;
     ask.permit(&caller)?;
     match ask {
         token::Request::AuthorizationCode(ask) => redeem(call, &caller, &ask).await,
@@ -71,7 +71,18 @@ pub(super) async fn called<'c>(
     let authorization = authorization(&parts.headers, Why::ClientAuthenticationTwice)?;
     let presented = client_auth::present(authorization, &mut form)?;
     *client = call.realm().client(presented.claimed_client_id());
-    Ok((presented.authenticate(call.realm(), &call.snapshot.catalog.server_keys, call.now)?, form))
+    Ok((authenticated(call, &presented).await?, form))
+}
+
+/// Who the caller is. An assertion is spent here, whatever becomes of the request: who has seen it must not try again.
+async fn authenticated<'c>(call: &'c Call, presented: &Presented) -> Result<Authenticated<'c>, Failed> {
+    match presented.authenticate(call.realm(), &call.snapshot.catalog.server_keys, call.now)? {
+        Attested::Proved(caller) => Ok(caller),
+        Attested::Once(once) => {
+            let first = call.shared.store.use_once(once.id(), once.until()).await?;
+            Ok(once.settle(first)?)
+        }
+    }
 }
 
 async fn read(request: Request) -> Result<(Parts, Form), Failed> {

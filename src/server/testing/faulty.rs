@@ -1,7 +1,7 @@
 //! A store that never answers as it should.
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::records::{CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionRecord};
 use oidc::time::Time;
 use store::{Answer, Ended, Rotated, Spent, Store, StoreError, Touched};
 
@@ -77,6 +77,10 @@ impl Store for Faulty {
     }
 
     fn revoke_consent<'a>(&'a self, _: &'a str, _: &'a Uid, _: &'a Uid) -> Answer<'a, Ended> {
+        self.fail()
+    }
+
+    fn use_once(&self, _: OnceId, _: Time) -> Answer<'_, FirstUse> {
         self.fail()
     }
 

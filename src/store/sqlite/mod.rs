@@ -11,9 +11,9 @@
 use std::path::Path;
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionRecord};
 use oidc::time::Time;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use self::codes::CodeRow;
 use self::consents::Key;
@@ -155,6 +155,14 @@ impl Store for Sqlite {
     fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended> {
         let key = Key::new(issuer, user, application);
         self.write(doing::REVOKE_CONSENT, move |connection| consents::revoke(connection, &key))
+    }
+
+    fn use_once(&self, id: OnceId, expires_at: Time) -> Answer<'_, FirstUse> {
+        self.write(doing::USE_ONCE, move |connection| {
+            let mut statement = connection.prepare_cached(statements::USE_ONCE)?;
+            let put = statement.execute(params![id.as_bytes(), expires_at.millis()])?;
+            Ok(if put == 0 { FirstUse::No } else { FirstUse::Yes })
+        })
     }
 
     fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {

@@ -20,6 +20,7 @@ pub(super) fn purge(connection: &Connection, now: Time, limit: u32) -> Result<u6
         let families = delete(statements::PURGE_FAMILIES, limit)?;
         let unspent = delete(statements::PURGE_UNSPENT_CODES, limit.saturating_sub(spent))?;
         let sessions = delete(statements::PURGE_SESSIONS, limit)?;
-        Ok(spent + families + unspent + sessions)
+        let used = delete(statements::PURGE_USED, limit)?;
+        Ok(spent + families + unspent + sessions + used)
     })
 }

@@ -65,6 +65,10 @@ WHERE consents.issuer = $1 AND consents.user_uid = $2 AND consents.application_u
 pub(super) const REVOKE_CONSENT: &str = "\
 DELETE FROM consents WHERE issuer = $1 AND user_uid = $2 AND application_uid = $3";
 
+/// Single use hangs on the primary key: of two calls, in whatever order, one puts the row.
+pub(super) const USE_ONCE: &str = "\
+INSERT INTO used (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
+
 /// Runs before [`PURGE_FAMILIES`] with the same parameters, so that both mean the same families.
 pub(super) const PURGE_SPENT_CODES: &str = "\
 DELETE FROM codes WHERE spent_at IS NOT NULL AND family IN (SELECT id FROM families WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
@@ -78,6 +82,9 @@ DELETE FROM codes WHERE id IN \
 
 pub(super) const PURGE_SESSIONS: &str = "\
 DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
+
+pub(super) const PURGE_USED: &str = "\
+DELETE FROM used WHERE id IN (SELECT id FROM used WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
 
 /// All of them: opening a database prepares each once, so that a damaged schema is found then.
 pub(super) const ALL: &[&str] = &[
@@ -101,6 +108,8 @@ pub(super) const ALL: &[&str] = &[
     PURGE_FAMILIES,
     PURGE_UNSPENT_CODES,
     PURGE_SESSIONS,
+    USE_ONCE,
+    PURGE_USED,
 ];
 
 #[cfg(test)]

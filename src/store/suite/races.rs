@@ -6,10 +6,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use oidc::records::{ConsentRecord, FamilyRecord, Generation};
+use oidc::records::{ConsentRecord, FamilyRecord, FirstUse, Generation};
 use tokio::sync::Barrier;
 
 use super::consents::{find, revoke};
+use super::once::once;
 use super::{NOW, Subjected, assert_same, code, consent, family, scope, session, spent};
 use crate::{CodeFacts, Ended, Rotated, Spent, StoreError, Touched};
 
@@ -62,6 +63,12 @@ pub async fn one_of_many_spends_a_code(store: Subjected) {
     let winner = winner(outcomes, Spent::Done);
     assert!(matches!(store.find_code(code(1).id).await.unwrap(), CodeFacts::Spent(_)));
     assert_same(&store.find_family(family(1).id).await.unwrap(), &Some(theirs(winner)));
+}
+
+/// RFC 7523 §3: an assertion is used once.
+pub async fn one_of_many_is_the_first(store: Subjected) {
+    let outcomes = race(&store, |store, _| async move { store.use_once(once(1), NOW.plus_secs(60)).await }).await;
+    winner(outcomes, FirstUse::Yes);
 }
 
 /// RFC 9700 §4.14.2: a refresh token has one successor.

@@ -175,6 +175,7 @@ fn condition(condition: &Condition) -> Value {
 fn client(client: &Client) -> Value {
     let authentication = match &client.authentication {
         ClientAuthentication::Public => "public".to_owned(),
+        ClientAuthentication::Keys(keys) => format!("{} key(s)", keys.jwks().len()),
         ClientAuthentication::Secret { methods, verifiers } => {
             let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
             format!("{} with {} secret(s)", methods.join(" "), verifiers.len())

@@ -23,7 +23,7 @@ fn ask(changes: &[(&str, &str)]) -> Result<Request, Refusal> {
 /// Decides in a realm, for the confidential client.
 fn decide_in(realm: &Realm, changes: &[(&str, &str)], facts: CodeFacts, now: Time) -> Result<FamilyRecord, Refusal> {
     let mut credentials = form(&[("client_id", "team-a.notes"), ("client_secret", SECRET)]);
-    let caller = client_auth::present(None, &mut credentials)?.authenticate(realm, &SERVER_KEYS, NOW)?;
+    let caller = client_auth::present(None, &mut credentials)?.authenticate(realm, &SERVER_KEYS, NOW)?.proved();
     decide(realm, &caller, &ask(changes)?, facts, now).map(|plan| plan.grant.family)
 }
 
@@ -173,7 +173,8 @@ fn a_grant_that_the_application_lacks_is_refused() {
     let without = Client { grant_types: std::collections::BTreeSet::new(), ..client() };
     let realm = realm_of(ISSUER, vec![without], vec![account()]);
     let mut credentials = form(&[("client_id", "team-a.notes"), ("client_secret", SECRET)]);
-    let caller = client_auth::present(None, &mut credentials).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap();
+    let caller =
+        client_auth::present(None, &mut credentials).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap().proved();
     let request = crate::token::Request::AuthorizationCode(ask(&[]).unwrap());
     assert_eq!(request.permit(&caller).unwrap_err().code, ErrorCode::UnauthorizedClient);
 }

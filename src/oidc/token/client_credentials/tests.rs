@@ -11,7 +11,7 @@ fn ask(client: Client, pairs: &[(&str, &str)]) -> Result<(String, String), (Erro
     let mut credentials = form(&[("client_id", &id), ("client_secret", SECRET)]);
     let refused = |refusal: Refusal| (refusal.code, refusal.why);
     let caller = client_auth::present(None, &mut credentials).unwrap();
-    let caller = caller.authenticate(&realm, &SERVER_KEYS, NOW).map_err(refused)?;
+    let caller = caller.authenticate(&realm, &SERVER_KEYS, NOW).map_err(refused)?.proved();
     let pairs = [&[("grant_type", "client_credentials")], pairs].concat();
     let request = TokenRequest::parse(&mut form(&pairs)).map_err(refused)?;
     request.permit(&caller).map_err(refused)?;
@@ -64,7 +64,8 @@ fn a_public_client_has_no_credentials_to_speak_for_itself() {
     let public = Client { authentication: ClientAuthentication::Public, ..service() };
     let realm = realm_of(ISSUER, vec![public], vec![]);
     let mut named = form(&[("client_id", "team-a.notes.worker")]);
-    let caller = client_auth::present(None, &mut named).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap();
+    let caller =
+        client_auth::present(None, &mut named).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap().proved();
     let refusal = decide(&realm, &caller, &Request { scope: None, resource: None }).unwrap_err();
     assert_eq!(refusal.code, ErrorCode::UnauthorizedClient);
 }

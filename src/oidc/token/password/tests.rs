@@ -19,7 +19,8 @@ fn ask(client: Client, changes: &[(&str, &str)]) -> Result<(String, String, Opti
     let realm = realm_of(ISSUER, vec![client], vec![account()]);
     let refused = |refusal: Refusal| (refusal.code, refusal.why);
     let mut credentials = form(&[("client_id", "team-a.notes"), ("client_secret", SECRET)]);
-    let caller = client_auth::present(None, &mut credentials).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap();
+    let caller =
+        client_auth::present(None, &mut credentials).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap().proved();
     let request = TokenRequest::parse(&mut form(&changed(GOOD_REQUEST, changes))).map_err(refused)?;
     request.permit(&caller).map_err(refused)?;
     let TokenRequest::Password(request) = request else { panic!("{request:?}") };
@@ -75,7 +76,8 @@ fn a_public_client_is_not_trusted_with_passwords() {
     let public = Client { grant_types: [GrantType::Password].into(), ..public_client() };
     let realm = realm_of(ISSUER, vec![public], vec![account()]);
     let mut named = form(&[("client_id", "team-a.cli")]);
-    let caller = client_auth::present(None, &mut named).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap();
+    let caller =
+        client_auth::present(None, &mut named).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap().proved();
     let TokenRequest::Password(request) = TokenRequest::parse(&mut form(GOOD_REQUEST)).unwrap() else { panic!() };
     assert_eq!(request.judge(&realm, &caller).unwrap_err().code, ErrorCode::UnauthorizedClient);
 }

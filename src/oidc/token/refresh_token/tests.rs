@@ -28,7 +28,7 @@ fn decide_in(
     family: FamilyRecord,
 ) -> Result<(Option<u32>, FamilyRecord, String), Refusal> {
     let mut credentials = form(&[("client_id", "team-a.notes"), ("client_secret", SECRET)]);
-    let caller = client_auth::present(None, &mut credentials)?.authenticate(realm, &SERVER_KEYS, NOW)?;
+    let caller = client_auth::present(None, &mut credentials)?.authenticate(realm, &SERVER_KEYS, NOW)?.proved();
     let text = RefreshToken { family: FAMILY, number }.text(&SERVER_KEYS, realm, &offline_client());
     let good = [("grant_type", "refresh_token"), ("refresh_token", text.expose().as_str())];
     let request = crate::token::Request::parse(&mut form(&changed(&good, changes)))?;
@@ -110,7 +110,8 @@ fn what_is_not_there_any_more_is_refused() {
     check(2, &[("resource", "https://api.example")], family(), (InvalidTarget, Why::ResourceUnknown));
     let mut caller = form(&[("client_id", "team-a.notes"), ("client_secret", SECRET)]);
     let realm = realm_with(offline_client());
-    let caller = client_auth::present(None, &mut caller).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap();
+    let caller =
+        client_auth::present(None, &mut caller).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap().proved();
     let ask = Request { token: Secret::new(String::new()), scope: None, resource: None };
     let gone = decide(&realm, &caller, &ask, RefreshToken { family: FAMILY, number: 2 }, None, NOW);
     assert_eq!(gone.unwrap_err().why, Why::RefreshTokenUnknown);

@@ -47,6 +47,14 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_expiry ON sessions (expires_at);
 
+-- What may be used once, by a hash: it comes in no order.
+CREATE TABLE used (
+    id BLOB NOT NULL PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX used_expiry ON used (expires_at);
+
 CREATE TABLE consents (
     id INTEGER NOT NULL PRIMARY KEY,
     issuer TEXT NOT NULL,
