@@ -11,6 +11,7 @@ mod front_channel;
 mod harness;
 mod interaction;
 mod introspection;
+mod matrix;
 mod password;
 mod refresh;
 mod refusals;

@@ -42,6 +42,16 @@ fn run(files: &[(&str, &str)], namespace: Option<&str>) -> (Checked, Vec<String>
 }
 
 #[test]
+fn the_samples_pass() {
+    for sample in ["quickstart", "apis"] {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/samples/");
+        let checked = check(vec![format!("{folder}{sample}").into()], None);
+        assert!(checked.objects >= 4, "{sample}");
+        assert_eq!(checked.errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [""; 0], "{sample}");
+    }
+}
+
+#[test]
 fn good_manifests_have_no_findings() {
     let (checked, lines) = run(&[("a.yaml", PROVIDER), ("b.yaml", NOTES), ("c.yaml", ALICE)], None);
     assert_eq!(lines, [""; 0], "a password Secret may be kept elsewhere");
