@@ -84,6 +84,15 @@ impl Verdict {
         self.against(condition).next().is_none()
     }
 
+    /// Whether it is known which Secrets an application wants, so that any other of its own may go. A Secret that it refers
+    /// to and that is away for a moment takes nothing with it: what is mounted is not taken away over a mistake.
+    pub fn settles_secrets(&self) -> bool {
+        self.served
+            && self.accepted()
+            && self.holds(ConditionType::CredentialsReady)
+            && self.diagnostics.iter().all(|one| one.reason != Reason::SecretNotFoundOrWrongType)
+    }
+
     /// The diagnostics against a condition.
     pub fn against(&self, condition: ConditionType) -> impl Iterator<Item = &Diagnostic> {
         self.diagnostics.iter().filter(move |diagnostic| diagnostic.condition == condition)
@@ -200,4 +209,31 @@ pub struct ResourceFacts {
     pub issuer: Option<String>,
     /// The policy that allows it.
     pub policy_name: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_left_alone_while_it_is_not_known_which_are_wanted() {
+        let verdict = |reasons: &[Reason], served| Verdict {
+            uid: None,
+            generation: None,
+            diagnostics: reasons.iter().map(|reason| Diagnostic::new(*reason, "spec", "no")).collect(),
+            served,
+            facts: Facts::Application(ApplicationFacts::default()),
+        };
+        assert!(verdict(&[], true).settles_secrets());
+        assert!(verdict(&[Reason::GroupNotFound, Reason::ResourceNotFoundOrNotPermitted], true).settles_secrets());
+        assert!(!verdict(&[], false).settles_secrets());
+        for reason in [
+            Reason::SecretNotFoundOrWrongType,
+            Reason::SecretConflict,
+            Reason::SeedMissing,
+            Reason::RedirectHostNotAllowed,
+        ] {
+            assert!(!verdict(&[reason], true).settles_secrets(), "{reason}");
+        }
+    }
 }

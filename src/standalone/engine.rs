@@ -268,12 +268,10 @@ impl Engine {
     fn owners(&self, world: &World<'_>, complete: bool, compiled: &Compiled) -> Owners {
         let uid = |object: &ObjectRef| self.identities.get(object).map(|identity| identity.uid.clone());
         let applications = world.present.keys().filter(|object| object.kind == Kind::OidcApplication);
-        let settled = compiled.verdicts.iter().filter(|(object, verdict)| {
-            object.kind == Kind::OidcApplication
-                && verdict.served
-                && verdict.accepted()
-                && verdict.holds(ConditionType::CredentialsReady)
-        });
+        let settled = compiled
+            .verdicts
+            .iter()
+            .filter(|(object, verdict)| object.kind == Kind::OidcApplication && verdict.settles_secrets());
         Owners {
             present: applications.filter_map(uid).collect(),
             settled: settled.filter_map(|(object, _)| uid(object)).collect(),

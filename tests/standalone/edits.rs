@@ -3,10 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
+use serde_json::Value;
 use url::Url;
+use url::form_urlencoded::Serializer;
 use xtask::walk::Agent;
 
-use crate::harness::{Provider, authorize};
+use crate::harness::{Provider, alice, authorize};
 
 fn request(provider: &Provider, redirect_uri: &str) -> Url {
     let mut url = provider.url("/auth");
@@ -62,6 +64,57 @@ fn an_unreadable_file_changes_nothing_of_what_is_served() {
     provider.soon("the complaint", || provider.log().contains("application.yaml").then_some(()));
     std::thread::sleep(Duration::from_millis(500));
     assert!(served(&provider, &provider.callback()));
+}
+
+/// What a form brings as JSON, and the status.
+fn post(provider: &Provider, path: &str, pairs: &[(&str, &str)]) -> (u16, Value) {
+    let (id, secret) = provider.credentials();
+    let client = [("client_id", id.as_str()), ("client_secret", secret.as_str())];
+    let form = Serializer::new(String::new()).extend_pairs(pairs).extend_pairs(client).finish();
+    let headers = [("content-type", "application/x-www-form-urlencoded")];
+    let answer = xtask::http::send(&provider.url(path), "POST", &headers, &form).unwrap();
+    (answer.status, serde_json::from_str(&answer.body).unwrap_or_default())
+}
+
+#[test]
+fn t_p11_refresh_introspection_and_userinfo_end_within_seconds_of_a_persons_being_disabled() {
+    let provider = Provider::start_with(|manifests| {
+        let change = |file: &str, from: &str, to: &str| {
+            let text = fs::read_to_string(manifests.join(file)).unwrap();
+            assert!(text.contains(from), "{file} has no {from}");
+            fs::write(manifests.join(file), text.replace(from, to)).unwrap();
+        };
+        let grants = "grantTypes: [authorization_code, password, refresh_token]";
+        change("provider.yaml", "loopbackRedirects:", &format!("{grants}\n    loopbackRedirects:"));
+        change("application.yaml", "groupsClaim: All", &format!("groupsClaim: All\n  {grants}"));
+        change("application.yaml", "scopes: [openid,", "scopes: [offline_access, openid,");
+    });
+    let (username, password) = alice();
+    let log_in = [
+        ("grant_type", "password"),
+        ("username", username.as_str()),
+        ("password", password.as_str()),
+        ("scope", "openid offline_access"),
+    ];
+    let (status, tokens) = post(&provider, "/token", &log_in);
+    assert_eq!(status, 200, "{tokens}");
+    let text = |name: &str| tokens[name].as_str().unwrap();
+    let (access, refresh) = (text("access_token"), text("refresh_token"));
+    let me = || {
+        let bearer = format!("Bearer {access}");
+        xtask::http::send(&provider.url("/me"), "GET", &[("authorization", &bearer)], "").unwrap().status
+    };
+    let active = || post(&provider, "/token/introspection", &[("token", access)]).1["active"] == true;
+    assert!(active() && me() == 200);
+    edit(&provider, "user.yaml", "spec:\n", "spec:\n  activation: Disabled\n");
+    let ((), took) = provider.soon("the end of the token", || (!active()).then_some(()));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(me(), 401);
+    let again = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    let (status, refused) = post(&provider, "/token", &again);
+    assert_eq!((status, &refused["error"]), (400, &"invalid_grant".into()));
+    edit(&provider, "user.yaml", "spec:\n  activation: Disabled\n", "spec:\n");
+    provider.soon("the return", || (post(&provider, "/token", &again).0 == 200).then_some(()));
 }
 
 #[test]

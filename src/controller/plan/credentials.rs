@@ -182,8 +182,7 @@ impl View<'_> {
         let object = self.world.inputs.applications.get(application)?;
         let uid = object.metadata.uid.clone().map(Uid::new)?;
         let verdict = self.desired.verdict(&ObjectRef::new(Kind::OidcApplication, application.clone()))?;
-        let settled = verdict.served && verdict.accepted() && verdict.holds(ConditionType::CredentialsReady);
-        if !settled || self.world.access(&application.namespace) != Access::Granted {
+        if !verdict.settles_secrets() || self.world.access(&application.namespace) != Access::Granted {
             return None;
         }
         self.world.credentials_of.get(&uid)?.iter().find_map(|key| {
