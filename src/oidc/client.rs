@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crypto::{Algorithm, KeyError, PublicJwk, Secret, SecretVerifier, VerifyingKey};
+use crypto::{Algorithm, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::claims::ExtraClaim;
@@ -108,21 +108,9 @@ wire_enum! {
     }
 }
 
-wire_enum! {
-    /// How a client proves itself at the token endpoint (OIDC Core §9).
-    ClientAuthMethod {
-        /// HTTP Basic.
-        ClientSecretBasic = "client_secret_basic",
-        /// Form parameters.
-        ClientSecretPost = "client_secret_post",
-        /// RFC 7523 §2.2, a JWT under the client secret.
-        ClientSecretJwt = "client_secret_jwt",
-        /// RFC 7523 §2.2, a JWT under a key of the client's own.
-        PrivateKeyJwt = "private_key_jwt",
-        /// A public client names itself.
-        None = "none",
-    }
-}
+mod authentication;
+
+pub use self::authentication::{ClientAuthMethod, ClientAuthentication, ClientKeys};
 
 /// One relying party, as this issuer serves it. It is written into records: a field that a server does not know makes it
 /// refuse the record, so that no restriction is dropped without a word.
@@ -189,59 +177,6 @@ pub struct Client {
     pub policy_uri: Option<String>,
     /// Terms of service, shown as a link on the consent page.
     pub tos_uri: Option<String>,
-}
-
-/// How a client proves that it is itself.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all_fields = "camelCase", deny_unknown_fields)]
-pub enum ClientAuthentication {
-    /// It cannot keep a secret: PKCE always, `none` at the token endpoint.
-    Public,
-    /// It shares a secret.
-    Secret {
-        /// Methods that it may use.
-        methods: BTreeSet<ClientAuthMethod>,
-        /// One for each live secret; two while a rotation overlaps.
-        verifiers: Vec<SecretVerifier>,
-    },
-    /// It has keys of its own, and signs with them.
-    Keys(ClientKeys),
-}
-
-/// The public keys of a client, parsed once.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<PublicJwk>", into = "Vec<PublicJwk>")]
-pub struct ClientKeys {
-    jwks: Vec<PublicJwk>,
-    keys: Vec<VerifyingKey>,
-}
-
-impl ClientKeys {
-    /// As they were published.
-    pub fn jwks(&self) -> &[PublicJwk] {
-        &self.jwks
-    }
-
-    /// One for each key and algorithm that it may be used with.
-    pub(crate) fn keys(&self) -> &[VerifyingKey] {
-        &self.keys
-    }
-}
-
-impl TryFrom<Vec<PublicJwk>> for ClientKeys {
-    type Error = KeyError;
-
-    fn try_from(jwks: Vec<PublicJwk>) -> Result<Self, KeyError> {
-        let pairs = jwks.iter().flat_map(|jwk| jwk.algorithms().into_iter().map(move |algorithm| (jwk, algorithm)));
-        let keys = pairs.map(|(jwk, algorithm)| VerifyingKey::from_jwk(jwk, algorithm)).collect::<Result<_, _>>()?;
-        Ok(Self { jwks, keys })
-    }
-}
-
-impl From<ClientKeys> for Vec<PublicJwk> {
-    fn from(keys: ClientKeys) -> Self {
-        keys.jwks
-    }
 }
 
 /// What a client may do at an API.
