@@ -153,6 +153,11 @@ impl<'a> Application<'a> {
         std::iter::once(&self.own).chain(&self.accounts)
     }
 
+    /// As [`Self::principals`], and in the same order.
+    pub(crate) fn principals_mut(&mut self) -> impl Iterator<Item = &mut Principal<'a>> {
+        std::iter::once(&mut self.own).chain(&mut self.accounts)
+    }
+
     /// Whether nothing speaks against it but, maybe, what it refers to.
     pub(crate) fn accepted(&self) -> bool {
         self.diagnostics.iter().all(|diagnostic| diagnostic.condition != ConditionType::Accepted)

@@ -171,11 +171,7 @@ fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
     }
     for ((key, index), message) in taken {
         let Some(application) = world.applications.get_mut(&key) else { continue };
-        let principal = match index.checked_sub(1) {
-            None => Some(&mut application.own),
-            Some(account) => application.accounts.get_mut(account),
-        };
-        let Some(principal) = principal else { continue };
+        let Some(principal) = application.principals_mut().nth(index) else { continue };
         principal.name_is_taken = true;
         let path = format!("{}.clientSecret.target.name", principal.path);
         application.diagnostics.push(Diagnostic::new(Reason::SecretConflict, path, message));
@@ -201,11 +197,10 @@ fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, Secrets) {
             continue;
         };
         let epoch = inputs.epochs.get(&uid).copied();
-        let Some(own) = proved(application, None, (provider, material), &uid, epoch, &mut secrets) else { continue };
-        let accounts = 0..application.accounts.len();
-        let accounts: Vec<_> = accounts
-            .map(|index| proved(application, Some(index), (provider, material), &uid, epoch, &mut secrets))
-            .collect();
+        let accounts = application.accounts.len();
+        let mut prove = |index| proved(application, index, (provider, material), &uid, epoch, &mut secrets);
+        let Some(own) = prove(0) else { continue };
+        let accounts: Vec<_> = (1..=accounts).map(prove).collect();
         if application.can_be_signed(&material.signing) {
             served(&mut clients, application, provider, &uid, own, accounts);
         }
@@ -213,19 +208,16 @@ fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, Secrets) {
     (clients, secrets)
 }
 
-/// What the application, or one of its accounts, proves itself with; none where it cannot.
+/// What one of its principals proves itself with; none where it cannot.
 fn proved(
     application: &mut Application<'_>,
-    account: Option<usize>,
+    index: usize,
     (provider, material): (&Provider<'_>, &ProviderMaterial),
     uid: &Uid,
     epoch: Option<Epoch>,
     secrets: &mut Secrets,
 ) -> Option<Credentials> {
-    let principal = match account {
-        None => &application.own,
-        Some(index) => application.accounts.get(index)?,
-    };
+    let principal = application.principals().nth(index)?;
     match credentials((application.key, uid), principal, provider, material, epoch) {
         Ok(None) => None,
         Ok(Some(mut found)) => {

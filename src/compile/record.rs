@@ -17,7 +17,7 @@ mod user;
 use api::{
     ObjectKey, ObjectUid, OidcClientRecordSpec, OidcUserRecordSpec, RecordKind, RecordMac, RecordPayload, RecordSource,
 };
-use crypto::{Mac, Purpose, ServerKeys};
+use crypto::{Mac, Purpose, Secret, ServerKeys, b64};
 use oidc::ids::Uid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -164,6 +164,24 @@ impl Record {
             payload.as_bytes(),
         ])
     }
+}
+
+/// Seals a secret for the field of a record that `aad` names.
+fn seal(keys: &ServerKeys, aad: &[u8], secret: &Secret<String>) -> String {
+    b64::encode(&keys.seal_alike(Purpose::RecordSeal, &[aad], secret.expose().as_bytes()))
+}
+
+/// What [`seal`] sealed. `what` is its name in the error.
+fn unseal(keys: &ServerKeys, aad: &[u8], sealed: &str, what: &str) -> Result<Secret<String>, RecordError> {
+    let sealed = b64::decode(sealed).ok_or_else(|| unreadable(what, "not base64url"))?;
+    let octets: Secret<Vec<u8>> =
+        keys.open(Purpose::RecordSeal, &[aad], &sealed).map_err(|error| unreadable(what, &error.to_string()))?;
+    let text = std::str::from_utf8(octets.expose()).map_err(|_| unreadable(what, "not text"))?;
+    Ok(Secret::new(text.to_owned()))
+}
+
+fn unreadable(what: &str, why: &str) -> RecordError {
+    RecordError::Payload(format!("{what}: {why}"))
 }
 
 macro_rules! record_specs {

@@ -38,6 +38,13 @@ pub(crate) struct Claims {
     pub(crate) scope: String,
 }
 
+impl Claims {
+    /// See [`AccessToken::is_for`].
+    fn is_for(&self, realm: &Realm, client: &Client) -> bool {
+        self.aud == realm.issuer.as_str() || self.aud == client.id.as_str()
+    }
+}
+
 /// Whom a token still speaks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Holder<'r> {
@@ -57,7 +64,6 @@ pub fn read<'c>(
     token: &Secret<String>,
     now: Time,
 ) -> Result<AccessToken<'c>, Why> {
-    let issuer = realm.issuer.as_str();
     let claims = match opaque::open::<Claims>(keys, realm, token.expose()) {
         // The same rules of time as for a JWT.
         Some(claims) if claims.exp.saturating_add(CLOCK_TOLERANCE_SECONDS) > now.secs() => claims,
@@ -65,7 +71,7 @@ pub fn read<'c>(
         None => verified(realm, token, now)?,
     };
     let client = realm.client(&claims.client_id).ok_or(Why::ClientUnknown)?;
-    if claims.aud != issuer && claims.aud != client.id.as_str() && client.resource(&claims.aud).is_none() {
+    if !claims.is_for(realm, client) && client.resource(&claims.aud).is_none() {
         return Err(Why::AudienceMismatch);
     }
     let family = family_of(&claims.jti);
@@ -117,7 +123,7 @@ impl<'c> AccessToken<'c> {
 
     /// Whether it is for this issuer or its client itself, and not for an API.
     pub(crate) fn is_for(&self, realm: &Realm) -> bool {
-        self.claims.aud == realm.issuer.as_str() || self.claims.aud == self.client.id.as_str()
+        self.claims.is_for(realm, self.client)
     }
 
     /// Whom it still speaks for.
@@ -128,15 +134,9 @@ impl<'c> AccessToken<'c> {
         let Some(id) = self.family else { return Ok(Holder::Client) };
         let family = family.filter(|family| family.id == id && family.revoked_at.is_none());
         let granted = &family.ok_or(Why::FamilyRevoked)?.authorization;
-        let same = granted.issuer == realm.issuer.as_str()
-            && granted.application_uid == self.client.uid
-            && granted.client == self.client.id
-            && granted.subject.as_str() == self.claims.sub;
-        if !same {
+        if !granted.is_of(realm, self.client) || granted.subject.as_str() != self.claims.sub {
             return Err(Why::ClientMismatch);
         }
-        let account = realm.accounts.current(&granted.subject, &granted.user_uid);
-        let account = account.filter(|account| self.client.user_access.permits(&account.groups));
-        account.map(Holder::Person).ok_or(Why::AccountGone)
+        granted.account(realm, self.client).map(Holder::Person).ok_or(Why::AccountGone)
     }
 }

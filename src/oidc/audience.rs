@@ -5,7 +5,7 @@ use crate::catalog::Realm;
 use crate::client::{Client, DefaultAudience, ResourceAccess};
 use crate::form::Form;
 use crate::refusal::{ErrorCode, Why};
-use crate::scope::{ScopeSet, StandardScope};
+use crate::scope::{ScopeError, ScopeSet, StandardScope};
 
 /// What an access token is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,20 @@ pub(crate) const TWICE: Untargeted = (
     Why::ResourceTwice,
     "`resource` was sent more than once: ask for one access token for each API",
 );
+
+/// Reads a `scope`.
+///
+/// # Errors
+/// `invalid_scope`: it is none.
+pub(crate) fn read_scope(text: &str) -> Result<ScopeSet, Untargeted> {
+    ScopeSet::parse(text).map_err(|error| {
+        let description = match error {
+            ScopeError::Grammar => "`scope` must be scope names separated by single spaces",
+            ScopeError::TooLong => "`scope` is too long",
+        };
+        (ErrorCode::InvalidScope, Why::ScopeMalformed, description)
+    })
+}
 
 /// What of a scope is known here: what this server does not know is ignored (OIDC Core §3.1.2.1), what it knows and the
 /// client may not have is refused.

@@ -260,9 +260,7 @@ impl Presented {
         match (&client.authentication, &self.proof) {
             (_, Proof::Assertion(assertion)) => {
                 let said = verified(realm, client, assertion, now)?;
-                if client.expires_at.is_some_and(|end| end <= now) {
-                    return Err(ended());
-                }
+                not_ended(client, now)?;
                 let id = OnceId::new(&[realm.issuer.as_str(), client.uid.as_str(), &said.jti]);
                 // It is taken for so long after its end; and another server's clock may be behind the one that forgets.
                 let until = Time::from_secs(said.exp).plus_secs(2 * CLOCK_TOLERANCE_SECONDS);
@@ -294,18 +292,19 @@ impl Presented {
                         "this authentication method is not among the application's spec.clientAuthentication.clientSecret.methods",
                     ));
                 }
-                // Told to nobody but the client itself.
-                if client.expires_at.is_some_and(|end| end <= now) {
-                    return Err(ended());
-                }
+                not_ended(client, now)?;
                 Ok(Attested::Proved(Authenticated { client }))
             }
         }
     }
 }
 
-fn ended() -> Refusal {
-    failed(Why::ClientExpired, "this account has ended (its expirationTime)")
+/// Asked once the client is proved: told to nobody but the client itself.
+fn not_ended(client: &Client, now: Time) -> Result<(), Refusal> {
+    match client.expires_at {
+        Some(end) if end <= now => Err(failed(Why::ClientExpired, "this account has ended (its expirationTime)")),
+        Some(_) | None => Ok(()),
+    }
 }
 
 const NOT_PROVED: &str = "the client is unknown or its secret is wrong";

@@ -1,14 +1,30 @@
-//! RFC 9700 §4.14: how long a family of tokens lives, and which of its refresh tokens is good.
+//! RFC 9700 §4.14: how long a family of tokens lives, which of its refresh tokens is good, and whether what was granted
+//! still speaks for anybody.
 //!
 //! ```text
 //! begin ──▶ 0 ──rotate──▶ 1 ──rotate──▶ 2 … until the last token's life ends, or the family's longest
 //! ```
 
+use crate::account::Account;
+use crate::catalog::Realm;
 use crate::client::{Client, GrantType};
 use crate::ids::FamilyId;
 use crate::records::{Authorization, FamilyRecord, Generation};
 use crate::scope::StandardScope;
 use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
+
+impl Authorization {
+    /// Whether it was granted here, and to this client: to the same object of that name.
+    pub(crate) fn is_of(&self, realm: &Realm, client: &Client) -> bool {
+        self.issuer == realm.issuer.as_str() && self.client == client.id && self.application_uid == client.uid
+    }
+
+    /// The person, as long as they are there and may use the client.
+    pub(crate) fn account<'r>(&self, realm: &'r Realm, client: &Client) -> Option<&'r Account> {
+        let account = realm.accounts.current(&self.subject, &self.user_uid);
+        account.filter(|account| client.user_access.permits(&account.groups))
+    }
+}
 
 /// A family whose first tokens are issued now; with a refresh token where that was granted and the client may have one.
 pub(crate) fn begin(client: &Client, id: FamilyId, authorization: Authorization, now: Time) -> FamilyRecord {

@@ -11,8 +11,10 @@ use http::StatusCode;
 use http::request::Parts;
 use oidc::catalog::Realm;
 use oidc::discovery::Endpoint;
+use oidc::ids::FamilyId;
+use oidc::records::FamilyRecord;
 use oidc::time::Time;
-use store::Store;
+use store::{Store, StoreError};
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -66,6 +68,14 @@ impl Call {
     /// Its issuer identifier.
     pub(crate) fn issuer(&self) -> &str {
         self.site.realm.issuer.as_str()
+    }
+
+    /// The family of a token, if it names one and it is kept.
+    pub(crate) async fn family(&self, named: Option<FamilyId>) -> Result<Option<FamilyRecord>, StoreError> {
+        match named {
+            Some(family) => self.shared.store.find_family(family).await,
+            None => Ok(None),
+        }
     }
 
     /// The path of an endpoint on the issuer's host, for a form's `action`.

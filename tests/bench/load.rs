@@ -119,17 +119,9 @@ impl Server {
         command.arg("standalone").arg("--manifests").arg(&manifests).arg("--state").arg(folder.path().join("state"));
         command.args(["--listen", &listen.to_string(), "--internal-listen", &internal.to_string()]);
         command.args(["--log-filter", "warn"]);
-        let process = Process::start("portcullis", command, Log::File(folder.path().join("log")))?;
-        let server = Self { folder, process, issuer };
-        let ready = Url::parse(&format!("http://{internal}/readyz"))?;
-        let began = Instant::now();
-        while !http::get(&ready).is_ok_and(|answer| answer.status == 200) {
-            if began.elapsed() > Duration::from_secs(30) {
-                bail!("not ready\n{}", server.process.logged());
-            }
-            std::thread::sleep(Duration::from_millis(25));
-        }
-        Ok(server)
+        let mut process = Process::start("portcullis", command, Log::File(folder.path().join("log")))?;
+        process.wait_ready(&Url::parse(&format!("http://{internal}/readyz"))?, Duration::from_secs(30))?;
+        Ok(Self { folder, process, issuer })
     }
 
     /// What is sent, in the order of the table. Tokens are fresh: none expires while it is measured.

@@ -57,6 +57,16 @@ impl Entropy for Counted {
     }
 }
 
+/// What 64 tasks at once get.
+pub(crate) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(ask: impl Fn() -> F) -> Vec<T> {
+    let tasks: Vec<_> = (0..64).map(|_| tokio::spawn(ask())).collect();
+    let mut answers = Vec::new();
+    for task in tasks {
+        answers.push(task.await.unwrap());
+    }
+    answers
+}
+
 /// The provider.
 #[derive(Clone)]
 pub(crate) struct Provider {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use store::Store;
 use store::memory::Memory;
 
-use crate::harness::{Answer, Browser, GOOD, ISSUER, Provider, SECRET, VERIFIER, alice, changed};
+use crate::harness::{Answer, Browser, GOOD, ISSUER, Provider, SECRET, VERIFIER, alice, at_once, changed};
 
 const OFFLINE: &[(&str, &str)] = &[("scope", "openid email offline_access"), ("prompt", "consent")];
 
@@ -125,15 +125,13 @@ async fn t_p10_who_lost_the_answer_asks_again_and_gets_the_same_successor() {
 async fn race(store: Arc<dyn Store>) {
     let provider = Provider::on(store, vec![testing::offline_client()]);
     let token = text(&first(&provider).await, "refresh_token").to_owned();
-    let tasks: Vec<_> = (0..64)
-        .map(|_| {
-            let (provider, token) = (provider.clone(), token.clone());
-            tokio::spawn(async move { refresh(&provider, &token, &[]).await })
-        })
-        .collect();
+    let answers = at_once(|| {
+        let (provider, token) = (provider.clone(), token.clone());
+        async move { refresh(&provider, &token, &[]).await }
+    })
+    .await;
     let mut successors = BTreeSet::new();
-    for task in tasks {
-        let answer = task.await.unwrap();
+    for answer in answers {
         assert_eq!(answer.status, 200, "{answer:?}");
         successors.insert(text(&answer.json(), "refresh_token").to_owned());
     }

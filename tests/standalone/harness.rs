@@ -53,15 +53,7 @@ impl Provider {
     /// Waits until the provider serves.
     pub(crate) fn wait_ready(&mut self) {
         let url = Url::parse(&format!("http://{}/readyz", self.addresses.internal)).unwrap();
-        let started = Instant::now();
-        loop {
-            if xtask::http::get(&url).is_ok_and(|response| response.status == 200) {
-                return;
-            }
-            let exited = self.process.as_mut().and_then(|process| process.exited().unwrap());
-            assert!(exited.is_none() && started.elapsed() < PATIENCE, "not ready ({exited:?}):\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.process.as_mut().unwrap().wait_ready(&url, PATIENCE).unwrap();
     }
 
     /// SIGKILL, and nothing else.

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use url::Url;
+
+use crate::http;
 
 /// How long a process may take to end once asked.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,6 +54,22 @@ impl Process {
     /// Its exit status, if it has ended.
     pub fn exited(&mut self) -> Result<Option<ExitStatus>> {
         self.child.try_wait().with_context(|| format!("ask after {}", self.name))
+    }
+
+    /// Waits until `url` answers 200; fails with its log when it has ended, or when that takes longer than `patience`.
+    pub fn wait_ready(&mut self, url: &Url, patience: Duration) -> Result<()> {
+        let started = Instant::now();
+        while !http::get(url).is_ok_and(|answer| answer.status == 200) {
+            let exited = self.exited()?;
+            ensure!(
+                exited.is_none() && started.elapsed() < patience,
+                "{} is not ready ({exited:?}):\n{}",
+                self.name,
+                self.logged()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// What it has written, when that went to a file.

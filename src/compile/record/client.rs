@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crypto::{Purpose, Secret, ServerKeys, b64, record_aad};
+use crypto::{ServerKeys, record_aad};
 use oidc::client::Client;
 use oidc::ids::Uid;
 use serde::{Deserialize, Serialize};
@@ -55,8 +55,7 @@ impl ClientPayload {
         let seal = |client: &Arc<Client>| {
             let secret = client.shared_secret.as_ref()?;
             let aad = aad(provider, application, client);
-            let sealed = keys.seal_alike(Purpose::RecordSeal, &[&aad], secret.expose().as_bytes());
-            Some((client.id.to_string(), b64::encode(&sealed)))
+            Some((client.id.to_string(), super::seal(keys, &aad, secret)))
         };
         let shared_secrets = client.iter().chain(&accounts).filter_map(seal).collect();
         Self { client, accounts, shared_secrets, client_id, secrets }
@@ -78,7 +77,7 @@ impl ClientPayload {
         for client in client.iter_mut().chain(accounts) {
             let Some(sealed) = shared_secrets.get(client.id.as_str()) else { continue };
             let aad = aad(&record.provider, &record.source_uid, client);
-            let secret = open(keys, &aad, sealed)?;
+            let secret = super::unseal(keys, &aad, sealed, "the client secret")?;
             Arc::make_mut(client).shared_secret = Some(secret);
         }
         Ok(payload)
@@ -88,15 +87,6 @@ impl ClientPayload {
     pub fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
         self.client.iter().chain(&self.accounts)
     }
-}
-
-fn open(keys: &ServerKeys, aad: &[u8], sealed: &str) -> Result<Secret<String>, RecordError> {
-    let unsealed = |why: &str| RecordError::Payload(format!("the client secret: {why}"));
-    let sealed = b64::decode(sealed).ok_or_else(|| unsealed("not base64url"))?;
-    let octets: Secret<Vec<u8>> =
-        keys.open(Purpose::RecordSeal, &[aad], &sealed).map_err(|error| unsealed(&error.to_string()))?;
-    let text = std::str::from_utf8(octets.expose()).map_err(|_| unsealed("not text"))?;
-    Ok(Secret::new(text.to_owned()))
 }
 
 fn aad(provider: &Uid, application: &Uid, client: &Client) -> Vec<u8> {

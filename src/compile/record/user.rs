@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crypto::{PasswordHash, Purpose, Secret, ServerKeys, b64, record_aad};
+use crypto::{PasswordHash, ServerKeys, record_aad};
 use oidc::account::Account;
 use oidc::claims::StandardClaim;
 use oidc::ids::{GroupName, Subject, Uid, Username};
@@ -70,10 +70,7 @@ impl UserPayload {
             AccountPayload { subject, username, claims, groups, attributes }
         });
         let (password, password_source) = password.unzip();
-        let seal = |hash: &PasswordHash| {
-            let aad = aad(provider, user);
-            b64::encode(&keys.seal_alike(Purpose::RecordSeal, &[&aad], hash.as_secret_str().expose().as_bytes()))
-        };
+        let seal = |hash: &PasswordHash| super::seal(keys, &aad(provider, user), hash.as_secret_str());
         Self { account, password: password.map(seal), password_source, claims }
     }
 
@@ -95,13 +92,9 @@ impl UserPayload {
     /// The hash of their password.
     pub fn password(&self, keys: &ServerKeys, record: &Record) -> Result<Option<PasswordHash>, RecordError> {
         let Some(sealed) = &self.password else { return Ok(None) };
-        let unsealed = |why: &str| RecordError::Payload(format!("the password hash: {why}"));
-        let sealed = b64::decode(sealed).ok_or_else(|| unsealed("not base64url"))?;
-        let aad = aad(&record.provider, &record.source_uid);
-        let text: Secret<Vec<u8>> =
-            keys.open(Purpose::RecordSeal, &[&aad], &sealed).map_err(|error| unsealed(&error.to_string()))?;
-        let text = std::str::from_utf8(text.expose()).map_err(|_| unsealed("not text"))?;
-        PasswordHash::parse(text).map(Some).map_err(|error| unsealed(&error.to_string()))
+        let what = "the password hash";
+        let text = super::unseal(keys, &aad(&record.provider, &record.source_uid), sealed, what)?;
+        PasswordHash::parse(text.expose()).map(Some).map_err(|error| super::unreadable(what, &error.to_string()))
     }
 
     /// See [`KnownPassword`].

@@ -14,7 +14,7 @@ use crate::ids::Subject;
 use crate::pkce::Challenge;
 use crate::prompt::{self, Prompt, PromptError};
 use crate::refusal::{ErrorCode, Why};
-use crate::scope::{ScopeError, ScopeSet, StandardScope};
+use crate::scope::{ScopeSet, StandardScope};
 use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
 
 /// One failed check.
@@ -172,13 +172,7 @@ impl<'c> Addressed<'c> {
     }
 
     fn scope(&self) -> Result<ScopeSet, Fault> {
-        let asked = ScopeSet::parse(self.param(Param::Scope).unwrap_or_default()).map_err(|error| {
-            let description = match error {
-                ScopeError::Grammar => "`scope` must be scope names separated by single spaces",
-                ScopeError::TooLong => "`scope` is too long",
-            };
-            (ErrorCode::InvalidScope, Why::ScopeMalformed, description)
-        })?;
+        let asked = audience::read_scope(self.param(Param::Scope).unwrap_or_default())?;
         audience::known(self.client, &asked)
     }
 

@@ -85,11 +85,7 @@ pub fn decide<'c>(
     if record.expires_at <= now {
         return Err(invalid(Why::CodeExpired, "the code has expired: exchange it at once, or start over"));
     }
-    let account = realm
-        .accounts
-        .current(&record.authorization.subject, &record.authorization.user_uid)
-        .filter(|account| client.user_access.permits(&account.groups))
-        .ok_or_else(account_gone)?;
+    let account = record.authorization.account(realm, client).ok_or_else(account_gone)?;
     // What the application may not have any more, since its manifest was edited a moment ago, it does not get.
     let scope = client.allowed(&record.authorization.scope);
     let target = target(realm, client, &record.authorization, &scope, ask.resource.as_deref())?;

@@ -7,7 +7,7 @@ use crate::client_auth::Authenticated;
 use crate::form::Form;
 use crate::records::Authorization;
 use crate::refusal::{ErrorCode, Refusal, Why};
-use crate::scope::{ScopeError, ScopeSet};
+use crate::scope::ScopeSet;
 
 pub mod authorization_code;
 pub mod client_credentials;
@@ -106,14 +106,7 @@ fn target<'c>(
 
 /// The scope of a token request.
 fn read_scope(form: &mut Form) -> Result<Option<ScopeSet>, Refusal> {
-    let scope = form.take_text("scope").map(|text| ScopeSet::parse(&text)).transpose();
-    let scope = scope.map_err(|error| {
-        let description = match error {
-            ScopeError::Grammar => "`scope` must be scope names separated by single spaces",
-            ScopeError::TooLong => "`scope` is too long",
-        };
-        Refusal::new(ErrorCode::InvalidScope, Why::ScopeMalformed, description)
-    })?;
+    let scope = form.take_text("scope").map(|text| audience::read_scope(&text)).transpose().map_err(refused)?;
     Ok(scope.filter(|scope| !scope.is_empty()))
 }
 

@@ -119,18 +119,14 @@ pub(crate) fn good<'r>(
     }
     let granted = &family.authorization;
     // The MAC says so already; a store that was put back from elsewhere may not.
-    let same = family.id == token.family
-        && granted.issuer == realm.issuer.as_str()
-        && granted.client == client.id
-        && granted.application_uid == client.uid;
+    let same = family.id == token.family && granted.is_of(realm, client);
     let current = family.refresh.filter(|current| same && current.number >= token.number);
     let current = current.ok_or_else(unknown)?;
     let ends = family::refresh_ends(client, family.created_at, current);
     if ends <= now {
         return Err(invalid(Why::RefreshTokenExpired, "the refresh token has expired: the person must log in again"));
     }
-    let account = realm.accounts.current(&granted.subject, &granted.user_uid);
-    let account = account.filter(|account| client.user_access.permits(&account.groups)).ok_or_else(account_gone)?;
+    let account = granted.account(realm, client).ok_or_else(account_gone)?;
     Ok(Good { current, ends, account, scope: client.allowed(&granted.scope) })
 }
 

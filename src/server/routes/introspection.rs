@@ -34,10 +34,7 @@ async fn introspect<'c>(call: &'c Call, request: Request, client: &mut Option<&'
     let Some(shown) = Shown::read(call.realm(), keys, &caller, &token, call.now) else {
         return Ok(json(StatusCode::OK, &Introspection::INACTIVE));
     };
-    let family = match shown.family() {
-        Some(family) => call.shared.store.find_family(family).await?,
-        None => None,
-    };
+    let family = call.family(shown.family()).await?;
     let answer = introspection::decide(call.realm(), &caller, &shown, family.as_ref(), call.now);
     Ok(json(StatusCode::OK, &answer))
 }

@@ -223,7 +223,8 @@ fn issue(call: &Call, grant: &Grant<'_>) -> Result<TokenResponse, Refusal> {
         .map_err(|error| cannot_sign(call, grant.client, &error))
 }
 
-fn cannot_sign(call: &Call, client: &Client, error: &IssueError) -> Refusal {
+/// What is told and logged where something cannot be signed.
+pub(super) fn cannot_sign(call: &Call, client: &Client, error: &IssueError) -> Refusal {
     log_issue(call, client, error);
     Refusal::new(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)
 }

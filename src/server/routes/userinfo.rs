@@ -5,14 +5,14 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use oidc::client::Client;
 use oidc::form::Form;
-use oidc::issue::IssueError;
 use oidc::refusal::{ErrorCode, Refusal, Why};
 use oidc::userinfo;
 
+use super::token::cannot_sign;
 use crate::call::Call;
 use crate::headers::no_store;
 use crate::refusal::{Failed, authorization};
-use crate::trouble::{json, log_issue};
+use crate::trouble::json;
 use crate::{body, cors, refusal};
 
 /// `GET /me`, `POST /me`
@@ -37,17 +37,12 @@ async fn claims<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Cl
     let token = userinfo::bearer(authorization(&headers, Why::BearerTwice)?, &mut form)?;
     let token = userinfo::verify(call.realm(), &call.snapshot.catalog.server_keys, &token, call.now)?;
     *client = Some(token.client());
-    let family = match token.family() {
-        Some(family) => call.shared.store.find_family(family).await?,
-        None => None,
-    };
+    let family = call.family(token.family()).await?;
     let claims = userinfo::decide(call.realm(), &token, family.as_ref())?;
     let client = token.client();
     let Some(algorithm) = client.userinfo_algorithm else { return Ok(json(StatusCode::OK, &claims)) };
-    let signed = userinfo::sign(call.realm(), client, algorithm, claims).map_err(|error| {
-        log_issue(call, client, &error);
-        Refusal::new(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)
-    })?;
+    let signed = userinfo::sign(call.realm(), client, algorithm, claims);
+    let signed = signed.map_err(|error| cannot_sign(call, client, &error))?;
     Ok(([(header::CONTENT_TYPE, "application/jwt")], signed).into_response())
 }
 
