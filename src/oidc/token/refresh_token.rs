@@ -1,8 +1,10 @@
 //! RFC 6749 §6, RFC 9700 §4.14.2, OIDC Core §12: trade a refresh token for the next one, and for tokens of today.
 //!
 //! One refresh token of a family is good. Its use makes the next one; the one before answers with that same next one for a
-//! few seconds, because an answer can be lost and tabs ask at once. What is older was stolen, or its thief has used it:
-//! nobody can tell, so that the whole family ends, and no other one.
+//! few seconds, because an answer can be lost and tabs ask at once. In these seconds the next one makes no further one, so
+//! that nobody who is honest holds anything older than the one before. What is older, or later, was stolen, or its thief
+//! has used it: nobody can tell, so that the whole family ends, and no other one. Were what is older forgiven for those
+//! seconds, a thief who refreshes within each would never be found out.
 
 use crypto::{Secret, ServerKeys};
 
@@ -32,7 +34,7 @@ pub struct Request {
 /// What is to be done: rotate the family, where that is not done yet, and then issue.
 #[derive(Debug)]
 pub struct Plan<'c> {
-    /// The generation to rotate; none: it was rotated moments ago, and this answer repeats that one.
+    /// The generation to rotate; none: it was reached moments ago, and this answer names it again.
     pub rotate: Option<u32>,
     /// What follows from it.
     pub grant: Grant<'c>,
@@ -69,12 +71,11 @@ pub fn decide<'c>(
     let family = family.ok_or_else(unknown)?;
     let Good { current, ends: _, account, scope } = good(realm, client, token, &family, now)?;
     let in_grace = now < current.reached_at.plus_secs(client.refresh_token.reuse_grace_seconds);
+    // The first has no one before it that could still answer.
+    let settling = in_grace && current.number > 0;
     let rotate = match current.number.saturating_sub(token.number) {
+        0 | 1 if settling => None,
         0 => Some(current.number),
-        1 if in_grace => None,
-        _ if in_grace => {
-            return Err(invalid(Why::RefreshTokenSuperseded, "the refresh token was used before: use its successor"));
-        }
         _ => {
             let description = "the refresh token was used before; everything that was issued with it is revoked now";
             let effect = Effect::RevokeFamily(family.id);

@@ -17,7 +17,12 @@ fn family() -> FamilyRecord {
 
 /// The same, rotated five seconds ago.
 fn just_rotated() -> FamilyRecord {
-    FamilyRecord { refresh: Some(Generation { number: 2, reached_at: NOW.plus_secs(-5) }), ..family() }
+    rotated_before(5)
+}
+
+/// The same, rotated so many seconds ago.
+fn rotated_before(seconds: i64) -> FamilyRecord {
+    FamilyRecord { refresh: Some(Generation { number: 2, reached_at: NOW.plus_secs(-seconds) }), ..family() }
 }
 
 /// Decides in a realm on refresh token `number`.
@@ -47,6 +52,12 @@ fn check(number: u32, changes: &[(&str, &str)], family: FamilyRecord, expect: (E
     assert_eq!((refusal.code, refusal.why, refusal.effect), (expect.0, expect.1, None), "{number} {changes:?}");
 }
 
+fn assert_replayed(realm: &Realm, number: u32, family: FamilyRecord) {
+    let refusal = decide_in(realm, number, &[], family).unwrap_err();
+    assert_eq!((refusal.code, refusal.why), (ErrorCode::InvalidGrant, Why::RefreshTokenReplayed), "{number}");
+    assert_eq!(refusal.effect, Some(Effect::RevokeFamily(FAMILY)), "{number}");
+}
+
 #[test]
 fn the_good_one_is_rotated_and_keeps_its_scope() {
     let (rotate, rotated, scope) = decide_in(&realm_with(offline_client()), 2, &[], family()).unwrap();
@@ -64,19 +75,29 @@ fn t_p10_the_one_before_gets_the_same_successor_for_a_moment_and_then_ends_the_f
     let realm = realm_with(offline_client());
     let (rotate, kept, _) = decide_in(&realm, 1, &[], just_rotated()).unwrap();
     assert_eq!((rotate, kept.refresh), (None, just_rotated().refresh), "nothing is written, nothing is numbered anew");
-    check(0, &[], just_rotated(), (ErrorCode::InvalidGrant, Why::RefreshTokenSuperseded));
-    for number in [0, 1] {
-        let refusal = decide_in(&realm, number, &[], family()).unwrap_err();
-        assert_eq!((refusal.code, refusal.why), (ErrorCode::InvalidGrant, Why::RefreshTokenReplayed));
-        assert_eq!(refusal.effect, Some(Effect::RevokeFamily(FAMILY)));
-    }
-    let at_the_end =
-        FamilyRecord { refresh: Some(Generation { number: 2, reached_at: NOW.plus_secs(-10) }), ..family() };
-    assert_eq!(decide_in(&realm, 1, &[], at_the_end).unwrap_err().why, Why::RefreshTokenReplayed);
+    assert_replayed(&realm, 1, family());
+    assert_replayed(&realm, 0, family());
+    assert_replayed(&realm, 1, rotated_before(10));
     let mut strict = offline_client();
     strict.refresh_token.reuse_grace_seconds = 0;
-    let now = FamilyRecord { refresh: Some(Generation { number: 2, reached_at: NOW }), ..family() };
-    assert_eq!(decide_in(&realm_with(strict), 1, &[], now).unwrap_err().why, Why::RefreshTokenReplayed);
+    assert_replayed(&realm_with(strict), 1, rotated_before(0));
+}
+
+#[test]
+fn t_p10_a_thief_who_refreshes_within_each_grace_is_found_out_all_the_same() {
+    let realm = realm_with(offline_client());
+    // The successor makes no further one yet, so that an honest client is never two behind.
+    let (rotate, kept, _) = decide_in(&realm, 2, &[], just_rotated()).unwrap();
+    assert_eq!((rotate, kept.refresh), (None, just_rotated().refresh));
+    assert_replayed(&realm, 0, just_rotated());
+    // The grace over, the good one goes on; and with no grace it always does.
+    assert_eq!(decide_in(&realm, 2, &[], rotated_before(10)).unwrap().0, Some(2));
+    let mut strict = offline_client();
+    strict.refresh_token.reuse_grace_seconds = 0;
+    assert_eq!(decide_in(&realm_with(strict), 2, &[], rotated_before(0)).unwrap().0, Some(2));
+    // The first was made by no rotation: it makes way at once.
+    let first = FamilyRecord { refresh: Some(Generation { number: 0, reached_at: NOW }), ..family() };
+    assert_eq!(decide_in(&realm, 0, &[], first).unwrap().0, Some(0));
 }
 
 #[test]
@@ -103,7 +124,8 @@ fn what_is_not_there_any_more_is_refused() {
     check(2, &[], FamilyRecord { revoked_at: Some(NOW), ..family() }, (InvalidGrant, Why::FamilyRevoked));
     check(2, &[], FamilyRecord { refresh: None, ..family() }, (InvalidGrant, Why::RefreshTokenUnknown));
     check(3, &[], family(), (InvalidGrant, Why::RefreshTokenUnknown));
-    let last = FamilyRecord { refresh: Some(Generation { number: u32::MAX, reached_at: NOW }), ..family() };
+    let last =
+        FamilyRecord { refresh: Some(Generation { number: u32::MAX, reached_at: NOW.plus_secs(-60) }), ..family() };
     check(u32::MAX, &[], last, (InvalidGrant, Why::RefreshTokenUnknown));
     check(2, &[("refresh_token", "junk")], family(), (InvalidGrant, Why::RefreshTokenUnknown));
     check(2, &[("refresh_token", "-")], family(), (InvalidRequest, Why::ParameterMissing));
