@@ -2,6 +2,8 @@
 
 use crypto::{Algorithm, Audience, Expect, Expired, Secret, ServerKeys, Unverified};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use crate::account::Account;
 use crate::catalog::Realm;
@@ -15,14 +17,21 @@ use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
 
 pub(crate) mod opaque;
 
-/// An access token of this issuer that has not expired; made by [`read`] alone. Whether it was revoked is not known yet.
+/// An access token that is good as far as can be told without looking anything up; made by [`read`] alone. Whether it was
+/// revoked is not known yet.
 #[derive(Debug)]
 pub struct AccessToken<'c> {
-    client: &'c Client,
-    /// None: it speaks for the client itself.
-    family: Option<FamilyId>,
+    issued: Issued<'c>,
     scope: ScopeSet,
-    claims: Claims,
+}
+
+/// A token that this issuer made for a client that is still there, whatever it is worth by now; made by [`issued`] alone.
+#[derive(Debug)]
+pub(crate) struct Issued<'c> {
+    pub(crate) client: &'c Client,
+    /// None: it speaks for the client itself.
+    pub(crate) family: Option<FamilyId>,
+    pub(crate) claims: Claims,
 }
 
 /// What it says.
@@ -36,9 +45,20 @@ pub(crate) struct Claims {
     pub(crate) jti: String,
     #[serde(default)]
     pub(crate) scope: String,
+    /// Judged with the signature.
+    #[serde(rename = "iss", default)]
+    _issuer: IgnoredAny,
+    /// What the application has added.
+    #[serde(flatten)]
+    pub(crate) extra: Map<String, Value>,
 }
 
 impl Claims {
+    /// Whether its time has passed.
+    pub(crate) fn has_expired(&self, now: Time) -> bool {
+        self.exp.saturating_add(CLOCK_TOLERANCE_SECONDS) <= now.secs()
+    }
+
     /// See [`AccessToken::is_for`].
     fn is_for(&self, realm: &Realm, client: &Client) -> bool {
         self.aud == realm.issuer.as_str() || self.aud == client.id.as_str()
@@ -54,7 +74,8 @@ pub(crate) enum Holder<'r> {
     Client,
 }
 
-/// Verifies a token: ours, of the right type, unexpired, and for an audience that its client may have.
+/// Verifies a token: ours, of the right type, unexpired, of a client that has not ended, and for an audience and scopes that
+/// the client may still have: its manifest, or an API's, may have changed.
 ///
 /// # Errors
 /// Why it is none.
@@ -64,23 +85,48 @@ pub fn read<'c>(
     token: &Secret<String>,
     now: Time,
 ) -> Result<AccessToken<'c>, Why> {
+    let issued = issued(realm, keys, token, now)?;
+    let Issued { client, family: _, claims } = &issued;
+    if claims.has_expired(now) {
+        return Err(Why::TokenInvalid);
+    }
+    if client.has_ended(now) {
+        return Err(Why::ClientExpired);
+    }
+    let said = ScopeSet::parse(&claims.scope).map_err(|_| Why::TokenInvalid)?;
+    let scope = if claims.is_for(realm, client) {
+        said.intersection(&client.scopes)
+    } else {
+        let resource = client.resource(&claims.aud).ok_or(Why::AudienceMismatch)?;
+        said.filter(|token| resource.scopes.contains_key(token))
+    };
+    if scope.is_empty() && !said.is_empty() {
+        return Err(Why::ScopeNotAllowed);
+    }
+    Ok(AccessToken { issued, scope })
+}
+
+/// Verifies where a token comes from, and nothing else: it may have expired, and be of no use any more.
+///
+/// # Errors
+/// Why it is not one of ours.
+pub(crate) fn issued<'c>(
+    realm: &'c Realm,
+    keys: &ServerKeys,
+    token: &Secret<String>,
+    now: Time,
+) -> Result<Issued<'c>, Why> {
     let claims = match opaque::open::<Claims>(keys, realm, token.expose()) {
-        // The same rules of time as for a JWT.
-        Some(claims) if claims.exp.saturating_add(CLOCK_TOLERANCE_SECONDS) > now.secs() => claims,
-        Some(_) => return Err(Why::TokenInvalid),
+        Some(claims) => claims,
         None => verified(realm, token, now)?,
     };
     let client = realm.client(&claims.client_id).ok_or(Why::ClientUnknown)?;
-    if !claims.is_for(realm, client) && client.resource(&claims.aud).is_none() {
-        return Err(Why::AudienceMismatch);
-    }
     let family = family_of(&claims.jti);
     let of_client = claims.sub == client.id.as_str() && is_of_client(&claims.jti, &client.uid);
     if family.is_none() && !of_client {
         return Err(Why::TokenInvalid);
     }
-    let scope = ScopeSet::parse(&claims.scope).map_err(|_| Why::TokenInvalid)?;
-    Ok(AccessToken { client, family, scope, claims })
+    Ok(Issued { client, family, claims })
 }
 
 /// The claims of a JWT of ours.
@@ -90,11 +136,12 @@ fn verified(realm: &Realm, token: &Secret<String>, now: Time) -> Result<Claims, 
         typ: &["at+jwt", "JWT"],
         algorithms: &Algorithm::ASYMMETRIC,
         issuer: realm.issuer.as_str(),
-        // Judged below: it depends on the client.
+        // Judged by [`read`]: it depends on the client.
         audience: Audience::Accepted(&|_| true),
         now: now.secs(),
         leeway: CLOCK_TOLERANCE_SECONDS,
-        expired: Expired::Refuse,
+        // Judged by [`read`]: for an opaque one there is no other place.
+        expired: Expired::Accept,
     };
     let verified = Unverified::parse(token.expose()).and_then(|token| token.verify::<Claims>(&realm.keys, &expect));
     Ok(verified.map_err(|_| Why::TokenInvalid)?.into_claims())
@@ -103,27 +150,27 @@ fn verified(realm: &Realm, token: &Secret<String>, now: Time) -> Result<Claims, 
 impl<'c> AccessToken<'c> {
     /// The client that it was issued to.
     pub fn client(&self) -> &'c Client {
-        self.client
+        self.issued.client
     }
 
     /// The family to look up, if it has one.
     pub fn family(&self) -> Option<FamilyId> {
-        self.family
+        self.issued.family
     }
 
-    /// Its scopes.
+    /// Its scopes, as far as the client may still have them.
     pub(crate) fn scope(&self) -> &ScopeSet {
         &self.scope
     }
 
     /// What it says.
     pub(crate) fn claims(&self) -> &Claims {
-        &self.claims
+        &self.issued.claims
     }
 
     /// Whether it is for this issuer or its client itself, and not for an API.
     pub(crate) fn is_for(&self, realm: &Realm) -> bool {
-        self.claims.is_for(realm, self.client)
+        self.claims().is_for(realm, self.client())
     }
 
     /// Whom it still speaks for.
@@ -131,12 +178,13 @@ impl<'c> AccessToken<'c> {
     /// # Errors
     /// The family was revoked, or the person or the application is not what it was.
     pub(crate) fn holder<'r>(&self, realm: &'r Realm, family: Option<&FamilyRecord>) -> Result<Holder<'r>, Why> {
-        let Some(id) = self.family else { return Ok(Holder::Client) };
+        let Issued { client, family: named, claims } = &self.issued;
+        let Some(id) = *named else { return Ok(Holder::Client) };
         let family = family.filter(|family| family.id == id && family.revoked_at.is_none());
         let granted = &family.ok_or(Why::FamilyRevoked)?.authorization;
-        if !granted.is_of(realm, self.client) || granted.subject.as_str() != self.claims.sub {
+        if !granted.is_of(realm, client) || granted.subject.as_str() != claims.sub {
             return Err(Why::ClientMismatch);
         }
-        granted.account(realm, self.client).map(Holder::Person).ok_or(Why::AccountGone)
+        granted.account(realm, client).map(Holder::Person).ok_or(Why::AccountGone)
     }
 }

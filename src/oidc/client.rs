@@ -382,6 +382,11 @@ impl Client {
         uid.split_once('/').map_or(uid, |(application, _)| application)
     }
 
+    /// Whether its time is over.
+    pub fn has_ended(&self, now: Time) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
     /// Whether it cannot keep a secret.
     pub fn is_public(&self) -> bool {
         matches!(self.authentication, ClientAuthentication::Public)

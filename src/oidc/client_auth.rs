@@ -301,10 +301,10 @@ impl Presented {
 
 /// Asked once the client is proved: told to nobody but the client itself.
 fn not_ended(client: &Client, now: Time) -> Result<(), Refusal> {
-    match client.expires_at {
-        Some(end) if end <= now => Err(failed(Why::ClientExpired, "this account has ended (its expirationTime)")),
-        Some(_) | None => Ok(()),
+    if client.has_ended(now) {
+        return Err(failed(Why::ClientExpired, "this account has ended (its expirationTime)"));
     }
+    Ok(())
 }
 
 const NOT_PROVED: &str = "the client is unknown or its secret is wrong";

@@ -1,10 +1,9 @@
 //! RFC 7662: what a token is worth right now. A client learns it of its own tokens, and an API of those that are for it; all
 //! others are not active, whatever they are (§2.2), so that nobody finds out by asking.
 
-use std::borrow::Cow;
-
 use crypto::{Secret, ServerKeys};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::access_token::{self, AccessToken, Holder};
 use crate::catalog::Realm;
@@ -88,8 +87,8 @@ pub struct Introspection<'a> {
 
 #[derive(Debug, Serialize)]
 struct Description<'a> {
-    #[serde(skip_serializing_if = "str::is_empty")]
-    scope: Cow<'a, str>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
     client_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
@@ -103,6 +102,9 @@ struct Description<'a> {
     iss: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<&'a str>,
+    /// What the application has added to its access tokens; in an opaque one nobody else could read it.
+    #[serde(flatten)]
+    extra: Option<&'a Map<String, Value>>,
 }
 
 impl Introspection<'_> {
@@ -142,7 +144,7 @@ fn access_token<'a>(
         Holder::Client => None,
     };
     Some(Description {
-        scope: Cow::Borrowed(&claims.scope),
+        scope: token.scope().to_string(),
         client_id: &claims.client_id,
         username,
         token_type: Some("Bearer"),
@@ -152,6 +154,7 @@ fn access_token<'a>(
         aud: Some(&claims.aud),
         iss: realm.issuer.as_str(),
         jti: Some(&claims.jti),
+        extra: Some(&claims.extra),
     })
 }
 
@@ -168,7 +171,7 @@ fn refresh_token<'a>(
         return None;
     }
     Some(Description {
-        scope: Cow::Owned(scope.to_string()),
+        scope: scope.to_string(),
         client_id: caller.id.as_str(),
         username: Some(account.username.as_str()),
         token_type: None,
@@ -178,5 +181,6 @@ fn refresh_token<'a>(
         aud: None,
         iss: realm.issuer.as_str(),
         jti: None,
+        extra: None,
     })
 }

@@ -18,3 +18,4 @@ mod refusals;
 mod seed;
 mod token;
 mod userinfo;
+mod withdrawn;

@@ -4,7 +4,7 @@
 //! as it was, so that a stranger who got hold of a code can neither use nor burn it. Only a second use by the party that
 //! it was issued to revokes what the first use gave (RFC 6749 §4.1.2).
 
-use super::{account_gone, invalid, missing, refused, target};
+use super::{account_gone, invalid, missing, refused, some_left, target};
 use crate::audience;
 use crate::catalog::Realm;
 use crate::client::Client;
@@ -87,7 +87,7 @@ pub fn decide<'c>(
     }
     let account = record.authorization.account(realm, client).ok_or_else(account_gone)?;
     // What the application may not have any more, since its manifest was edited a moment ago, it does not get.
-    let scope = client.allowed(&record.authorization.scope);
+    let scope = some_left(client.allowed(&record.authorization.scope))?;
     let target = target(realm, client, &record.authorization, &scope, ask.resource.as_deref())?;
     let family = family::begin(client, record.family, record.authorization, now);
     let grant = Grant { client, account, family, scope, target, occasion: Occasion::Granted };

@@ -9,6 +9,7 @@ use crate::client_auth::Authenticated;
 use crate::form::Form;
 use crate::refusal::{ErrorCode, Refusal, Why};
 use crate::scope::{ScopeSet, StandardScope};
+use crate::time::Time;
 
 /// What the client sent.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ impl Request {
 ///
 /// # Errors
 /// `unauthorized_client`, `invalid_scope`, `invalid_target`.
-pub fn decide<'c>(realm: &'c Realm, caller: &Authenticated<'c>, ask: &Request) -> Result<Plan<'c>, Refusal> {
+pub fn decide<'c>(realm: &'c Realm, caller: &Authenticated<'c>, ask: &Request, now: Time) -> Result<Plan<'c>, Refusal> {
     let client = caller.client();
     if client.is_public() {
         let description = "client_credentials is for clients that authenticate: this one is public";
@@ -56,7 +57,11 @@ pub fn decide<'c>(realm: &'c Realm, caller: &Authenticated<'c>, ask: &Request) -
             "a scope that was asked for is not one that this client may have: see its resources and those APIs' allowedClients",
         );
     }
-    let target = audience::target(realm, client, &asked, ask.resource.as_deref()).map_err(refused)?;
+    let mut target = audience::target(realm, client, &asked, ask.resource.as_deref()).map_err(refused)?;
+    if let Some(end) = client.expires_at {
+        // No API that verifies offline would learn that the client has ended before its token has.
+        target.lifetime_seconds = target.lifetime_seconds.min(end.secs().saturating_sub(now.secs()));
+    }
     if !asked.is_subset(&target.scope) {
         return refuse("a scope that was asked for is not one of the API of `resource`");
     }

@@ -86,6 +86,15 @@ fn invalid(why: Why, description: &'static str) -> Refusal {
     Refusal::new(ErrorCode::InvalidGrant, why, description)
 }
 
+/// What was granted, if the application may still have any of it.
+fn some_left(scope: ScopeSet) -> Result<ScopeSet, Refusal> {
+    if scope.is_empty() {
+        let description = "nothing of what was granted is among the application's spec.scopes any more";
+        return Err(Refusal::new(ErrorCode::InvalidScope, Why::ScopeNotAllowed, description));
+    }
+    Ok(scope)
+}
+
 /// What the access token of a grant is for. A request that named an API before is bound to it.
 fn target<'c>(
     realm: &'c Realm,

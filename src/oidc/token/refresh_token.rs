@@ -8,11 +8,11 @@
 
 use crypto::{Secret, ServerKeys};
 
-use super::{account_gone, invalid, missing, read_scope, refused, target};
+use super::{account_gone, invalid, missing, read_scope, refused, some_left, target};
 use crate::account::Account;
 use crate::audience;
 use crate::catalog::Realm;
-use crate::client::Client;
+use crate::client::{Client, GrantType};
 use crate::client_auth::Authenticated;
 use crate::family;
 use crate::form::Form;
@@ -20,7 +20,7 @@ use crate::issue::{Grant, Occasion};
 use crate::records::{FamilyRecord, Generation};
 use crate::refresh_token::RefreshToken;
 use crate::refusal::{Effect, ErrorCode, Refusal, Why};
-use crate::scope::ScopeSet;
+use crate::scope::{ScopeSet, StandardScope};
 use crate::time::Time;
 
 /// What the client sent.
@@ -128,23 +128,25 @@ pub(crate) fn good<'r>(
         return Err(invalid(Why::RefreshTokenExpired, "the refresh token has expired: the person must log in again"));
     }
     let account = granted.account(realm, client).ok_or_else(account_gone)?;
-    Ok(Good { current, ends, account, scope: client.allowed(&granted.scope) })
+    let scope = client.allowed(&granted.scope);
+    if !client.grant_types.contains(&GrantType::RefreshToken) || !scope.has(StandardScope::OfflineAccess) {
+        let description =
+            "refresh_token or offline_access is not among the application's spec.grantTypes and spec.scopes any more";
+        return Err(invalid(Why::ScopeNotAllowed, description));
+    }
+    Ok(Good { current, ends, account, scope })
 }
 
 /// RFC 6749 §6: what was granted, or less. `left` is what the application may still have of it.
 fn narrowed(asked: Option<&ScopeSet>, granted: &ScopeSet, left: ScopeSet) -> Result<ScopeSet, Refusal> {
     let refuse = |description| Err(Refusal::new(ErrorCode::InvalidScope, Why::ScopeNotAllowed, description));
-    let scope = match asked {
+    match asked {
         Some(asked) if !asked.is_subset(granted) => {
-            return refuse("a scope that was asked for was not granted with this refresh token");
+            refuse("a scope that was asked for was not granted with this refresh token")
         }
-        Some(asked) => asked.intersection(&left),
-        None => left,
-    };
-    if scope.is_empty() {
-        return refuse("nothing of what was granted is among the application's spec.scopes any more");
+        Some(asked) => some_left(asked.intersection(&left)),
+        None => Ok(left),
     }
-    Ok(scope)
 }
 
 fn unknown() -> Refusal {

@@ -5,7 +5,6 @@ use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 use oidc::client::Client;
 use oidc::discovery::Endpoint;
-use oidc::introspection::Shown;
 use oidc::refusal::Why;
 use oidc::{introspection, revocation};
 use store::Ended;
@@ -35,8 +34,7 @@ async fn revoke<'c>(call: &'c Call, request: Request, client: &mut Option<&'c Cl
     let (caller, mut form) = called(call, request, client).await?;
     let token = introspection::token(&mut form)?;
     let keys = &call.snapshot.catalog.server_keys;
-    let Some(shown) = Shown::read(call.realm(), keys, &caller, &token, call.now) else { return Ok(()) };
-    let family = revocation::decide(&caller, &shown)?;
+    let Some(family) = revocation::decide(call.realm(), keys, &caller, &token, call.now)? else { return Ok(()) };
     if call.shared.store.revoke_family(family, call.now).await? == Ended::Done {
         call.audit_revoked(family, Why::RevokedByClient);
     }

@@ -184,7 +184,7 @@ fn for_itself<'c>(
     caller: Authenticated<'c>,
     ask: &client_credentials::Request,
 ) -> Result<Response, Failed> {
-    let Plan { client, target } = client_credentials::decide(call.realm(), &caller, ask)?;
+    let Plan { client, target } = client_credentials::decide(call.realm(), &caller, ask, call.now)?;
     let (realm, keys) = (call.realm(), &call.snapshot.catalog.server_keys);
     let tokens = issue::client_token(client, &target, realm, keys, call.now, call.shared.entropy.bytes());
     let tokens = tokens.map_err(|error| cannot_sign(call, client, &error))?;

@@ -16,7 +16,7 @@ fn ask(client: Client, pairs: &[(&str, &str)]) -> Result<(String, String), (Erro
     let request = TokenRequest::parse(&mut form(&pairs)).map_err(refused)?;
     request.permit(&caller).map_err(refused)?;
     let TokenRequest::ClientCredentials(request) = request else { panic!("{request:?}") };
-    let plan = decide(&realm, &caller, &request).map_err(refused)?;
+    let plan = decide(&realm, &caller, &request, NOW).map_err(refused)?;
     Ok((plan.target.audience().to_owned(), plan.target.scope().to_string()))
 }
 
@@ -66,7 +66,7 @@ fn a_public_client_has_no_credentials_to_speak_for_itself() {
     let mut named = form(&[("client_id", "team-a.notes.worker")]);
     let caller =
         client_auth::present(None, &mut named).unwrap().authenticate(&realm, &SERVER_KEYS, NOW).unwrap().proved();
-    let refusal = decide(&realm, &caller, &Request { scope: None, resource: None }).unwrap_err();
+    let refusal = decide(&realm, &caller, &Request { scope: None, resource: None }, NOW).unwrap_err();
     assert_eq!(refusal.code, ErrorCode::UnauthorizedClient);
 }
 
