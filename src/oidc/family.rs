@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::catalog::Realm;
 use crate::client::{Client, GrantType};
 use crate::ids::FamilyId;
-use crate::records::{Authorization, FamilyRecord, Generation};
+use crate::records::{Authorization, CodeRecord, FamilyRecord, Generation};
 use crate::scope::StandardScope;
 use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
 
@@ -35,13 +35,21 @@ pub(crate) fn begin(client: &Client, id: FamilyId, authorization: Authorization,
     FamilyRecord { expires_at: ends(client, &family), ..family }
 }
 
-/// A family of what came from the authorization endpoint: never a refresh token (RFC 6749 §4.2.2).
-pub(crate) fn begin_without_refresh(
+/// A family of what came from the authorization endpoint: never a refresh token (RFC 6749 §4.2.2). It is kept for as long
+/// as the code beside it is good, or a family that was revoked and forgotten would begin anew with the code.
+pub(crate) fn begin_beside(
+    code: Option<&CodeRecord>,
     client: &Client,
     id: FamilyId,
     authorization: Authorization,
     now: Time,
 ) -> FamilyRecord {
+    let family = begin_without_refresh(client, id, authorization, now);
+    let code_ends = code.map_or(now, |code| code.expires_at.plus_secs(CLOCK_TOLERANCE_SECONDS));
+    FamilyRecord { expires_at: family.expires_at.max(code_ends), ..family }
+}
+
+fn begin_without_refresh(client: &Client, id: FamilyId, authorization: Authorization, now: Time) -> FamilyRecord {
     FamilyRecord {
         id,
         authorization,

@@ -262,3 +262,20 @@ async fn t_p07_the_replay_of_a_hybrid_code_ends_what_came_beside_it_too() {
     assert_eq!(provider.post("/token/revocation", &[], &form).await.status, 200);
     assert_eq!(provider.redeem(&fields["code"], &[]).await.refusal(), (400, "invalid_grant".to_owned()));
 }
+
+#[tokio::test]
+async fn t_p07_a_family_that_was_revoked_beside_its_code_is_remembered_for_as_long_as_the_code_is_good() {
+    let mut client = testing::offline_client();
+    client.response_types.insert(ResponseType::CodeToken);
+    client.access_token.lifetime_seconds = 10;
+    client.id_token.lifetime_seconds = 10;
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let provider = Provider::on(store.clone(), vec![client]);
+    let hybrid = changed(&changed(GOOD, OFFLINE), &[("response_type", "code token")]);
+    let fields = Browser::new(provider.clone()).authorize(&hybrid).await;
+    let form = [("client_id", "team-a.notes"), ("client_secret", SECRET), ("token", &fields["access_token"])];
+    assert_eq!(provider.post("/token/revocation", &[], &form).await.status, 200);
+    provider.pass(59);
+    store.purge(testing::NOW.plus_secs(59), 100).await.unwrap();
+    assert_eq!(provider.redeem(&fields["code"], &[]).await.refusal(), (400, "invalid_grant".to_owned()));
+}

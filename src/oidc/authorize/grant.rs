@@ -198,18 +198,18 @@ impl Granted<'_> {
                 return Err((error, to.refuse(ErrorCode::ServerError, Why::KeyMissing, IssueError::DESCRIPTION)));
             }
         }
-        let family = response_type
-            .has_token()
-            .then(|| family::begin_without_refresh(client, fresh.family, authorization.clone(), now));
         let code = response_type.has_code().then(|| CodeRecord {
             id: CodeId::new(fresh.code.row()),
             proof: fresh.code.hash(),
             redirect_uri: to.redirect_uri.clone(),
             challenge,
-            authorization,
+            authorization: authorization.clone(),
             family: fresh.family,
             expires_at: now.plus_secs(realm.settings.code_seconds),
         });
+        let family = response_type
+            .has_token()
+            .then(|| family::begin_beside(code.as_ref(), client, fresh.family, authorization, now));
         Ok(Issued { response_type, code, family, consent, dropped, reply: to.reply(fields) })
     }
 }
