@@ -186,13 +186,7 @@ struct Assertion {
 
 /// Verifies an assertion of this client.
 fn verified(realm: &Realm, client: &Client, assertion: &Secret<String>, now: Time) -> Result<Assertion, Refusal> {
-    let invalid = || {
-        failed(
-            Why::AssertionInvalid,
-            "the assertion does not hold: `iss` and `sub` must be the client ID, `aud` the issuer or the token endpoint alone, \
-             `exp`, `iat` and `jti` be there, and the signature be one of the client's",
-        )
-    };
+    let invalid = || failed(Why::AssertionInvalid, ASSERTION);
     let (issuer, endpoint) = (realm.issuer.as_str(), realm.issuer.endpoint(Endpoint::Token.path()));
     let ours = [issuer, endpoint.as_str()];
     let expect = Expect {
@@ -215,10 +209,7 @@ fn verified(realm: &Realm, client: &Client, assertion: &Secret<String>, now: Tim
             token.verify_with::<Assertion>(&key, &Expect { algorithms: &[Algorithm::HS256], ..expect })
         }
         ClientAuthentication::Secret { .. } | ClientAuthentication::Public => {
-            return Err(failed(
-                Why::ClientAuthenticationMethod,
-                "this client does not authenticate by assertions: see the application's spec.clientAuthentication",
-            ));
+            return Err(failed(Why::ClientAuthenticationMethod, ASSERTION));
         }
     };
     let said = outcome.map(Verified::into_claims).map_err(|_| invalid())?;
@@ -245,18 +236,19 @@ impl Presented {
         &self.client_id
     }
 
-    /// Checks the credentials. An unknown client costs what a wrong secret costs and is told the same.
+    /// Checks the credentials. Who has not proved to be the client is told the same whatever there is of a client, and it
+    /// costs the same: what is told depends on what was sent. The log knows more.
     ///
     /// # Errors
     /// `invalid_client`.
     pub fn authenticate<'c>(&self, realm: &'c Realm, keys: &ServerKeys, now: Time) -> Result<Attested<'c>, Refusal> {
-        let Some(client) = realm.client(&self.client_id) else {
-            if let Proof::Secret(_, secret) = &self.proof {
-                let _same_work =
-                    keys.mac(Purpose::ClientSecret, &[self.client_id.as_bytes(), secret.expose().as_bytes()]);
-            }
-            return Err(failed(Why::ClientUnknown, NOT_PROVED));
-        };
+        let client = realm.client(&self.client_id);
+        if let Proof::Secret(_, secret) = &self.proof
+            && !client.is_some_and(|client| matches!(client.authentication, ClientAuthentication::Secret { .. }))
+        {
+            let _same_work = keys.mac(Purpose::ClientSecret, &[self.client_id.as_bytes(), secret.expose().as_bytes()]);
+        }
+        let client = client.ok_or_else(|| self.not_proved(Why::ClientUnknown))?;
         match (&client.authentication, &self.proof) {
             (_, Proof::Assertion(assertion)) => {
                 let said = verified(realm, client, assertion, now)?;
@@ -267,24 +259,20 @@ impl Presented {
                 Ok(Attested::Once(Once { client, id, until }))
             }
             (ClientAuthentication::Public, Proof::Nothing) => Ok(Attested::Proved(Authenticated { client })),
-            (ClientAuthentication::Keys(_), Proof::Nothing | Proof::Secret(..)) => Err(failed(
-                Why::ClientAuthenticationMethod,
-                "this client authenticates by an assertion under a key of its own (private_key_jwt)",
-            )),
-            (ClientAuthentication::Public, Proof::Secret(..)) => {
-                Err(failed(Why::ClientAuthenticationMethod, "this is a public client: send `client_id` and no secret"))
+            (ClientAuthentication::Keys(_), Proof::Nothing | Proof::Secret(..))
+            | (ClientAuthentication::Public, Proof::Secret(..)) => {
+                Err(self.not_proved(Why::ClientAuthenticationMethod))
             }
-            (ClientAuthentication::Secret { .. }, Proof::Nothing) => Err(failed(
-                Why::ClientAuthenticationMissing,
-                "this client must authenticate: send its secret by HTTP Basic or in the form",
-            )),
+            (ClientAuthentication::Secret { .. }, Proof::Nothing) => {
+                Err(self.not_proved(Why::ClientAuthenticationMissing))
+            }
             (ClientAuthentication::Secret { methods, verifiers }, Proof::Secret(method, secret)) => {
                 let mut proved = false;
                 for verifier in verifiers {
                     proved |= verifier.verify(keys, client.id.as_str(), secret.expose().as_bytes());
                 }
                 if !proved {
-                    return Err(failed(Why::ClientSecretWrong, NOT_PROVED));
+                    return Err(self.not_proved(Why::ClientSecretWrong));
                 }
                 if !methods.contains(method) {
                     return Err(failed(
@@ -297,6 +285,20 @@ impl Presented {
             }
         }
     }
+
+    fn not_proved(&self, why: Why) -> Refusal {
+        let description = match &self.proof {
+            Proof::Secret(..) => {
+                "the client is unknown, its secret is wrong, or it does not authenticate by a secret (spec.clientAuthentication)"
+            }
+            Proof::Assertion(_) => ASSERTION,
+            Proof::Nothing => {
+                "the client is unknown or must authenticate: send its secret by HTTP Basic or in the form, or an assertion \
+                 (spec.clientAuthentication)"
+            }
+        };
+        failed(why, description)
+    }
 }
 
 /// Asked once the client is proved: told to nobody but the client itself.
@@ -307,7 +309,9 @@ fn not_ended(client: &Client, now: Time) -> Result<(), Refusal> {
     Ok(())
 }
 
-const NOT_PROVED: &str = "the client is unknown or its secret is wrong";
+const ASSERTION: &str = "the assertion does not hold: `iss` and `sub` must be the ID of a client that authenticates by assertions \
+    (spec.clientAuthentication), `aud` the issuer or the token endpoint alone, `exp`, `iat` and `jti` be there, and the \
+    signature be one of the client's";
 
 fn failed(why: Why, description: &'static str) -> Refusal {
     Refusal::new(ErrorCode::InvalidClient, why, description)

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::client::ClientKeys;
+use crate::ids::ClientId;
 use crate::testing::*;
 
 fn basic_header(id: &str, secret: &str) -> String {
@@ -58,13 +60,33 @@ fn refusals() {
 }
 
 #[test]
-fn t_p33_an_unknown_client_and_a_wrong_secret_are_told_the_same() {
-    let told = |id: &str, secret: &str| {
-        let presented = present(None, &mut form(&[("client_id", id), ("client_secret", secret)])).unwrap();
-        let refusal = presented.authenticate(&realm(), &SERVER_KEYS, NOW).unwrap_err();
+fn t_p33_who_has_proved_nothing_is_told_the_same_of_every_client_and_of_none() {
+    let keys = ClientKeys::default();
+    let keys =
+        Client { id: ClientId::new("team-a.keys"), authentication: ClientAuthentication::Keys(keys), ..client() };
+    let realm = realm_of(ISSUER, vec![client(), keys, public_client()], vec![]);
+    let told = |id: &str, proof: &[(&str, &str)]| {
+        let presented = present(None, &mut form(&[&[("client_id", id)], proof].concat())).unwrap();
+        let refusal = presented.authenticate(&realm, &SERVER_KEYS, NOW).unwrap_err();
         (refusal.code, refusal.description)
     };
-    assert_eq!(told("team-b.x", "wrong"), told("team-a.notes", "wrong"));
+    for (proof, ids) in [
+        (&[("client_secret", "wrong")][..], &["team-a.notes", "team-a.keys", "team-a.cli"][..]),
+        (&[], &["team-a.notes", "team-a.keys"]),
+    ] {
+        for id in ids {
+            assert_eq!(told(id, proof), told("team-b.x", proof), "{id}");
+        }
+    }
+    let asserted = |id: &str| {
+        let jwt_bearer = [("client_assertion_type", JWT_BEARER)];
+        let claims = serde_json::json!({"sub": id, "iss": id, "aud": ISSUER, "exp": 1, "jti": "1"});
+        let assertion = crypto::jws::sign(&KEY, "JWT", &claims).unwrap();
+        told(id, &[&jwt_bearer[..], &[("client_assertion", &assertion)]].concat())
+    };
+    for id in ["team-a.notes", "team-a.keys", "team-a.cli"] {
+        assert_eq!(asserted(id), asserted("team-b.x"), "{id}");
+    }
 }
 
 #[test]
