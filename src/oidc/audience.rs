@@ -1,11 +1,14 @@
 //! RFC 8707, RFC 9068 §3: where an access token is good, and for what. It has exactly one audience, so that an API which
 //! is shown a token cannot take it to another one.
 
+use std::collections::BTreeSet;
+
 use crate::catalog::Realm;
 use crate::client::{Client, DefaultAudience, ResourceAccess};
 use crate::form::Form;
+use crate::permission::{Permission, Permissions};
 use crate::refusal::{ErrorCode, Why};
-use crate::scope::{ScopeError, ScopeSet, StandardScope};
+use crate::scope::{ScopeError, ScopeSet, ScopeToken, StandardScope};
 
 /// What an access token is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +100,7 @@ pub(crate) const NOTHING_KNOWN: Untargeted = (
 
 impl Client {
     /// The API of this audience, if the client may call it.
-    pub(crate) fn resource(&self, audience: &str) -> Option<&ResourceAccess> {
+    pub fn resource(&self, audience: &str) -> Option<&ResourceAccess> {
         self.resources.iter().find(|resource| resource.audience == audience)
     }
 
@@ -105,6 +108,40 @@ impl Client {
     pub(crate) fn allowed(&self, scope: &ScopeSet) -> ScopeSet {
         scope.filter(|token| {
             self.scopes.contains(token) || self.resources.iter().any(|resource| resource.scopes.contains_key(token))
+        })
+    }
+}
+
+impl Client {
+    /// What is asked for with these scopes: those of an API are of the one that is `named`, or else of the only one that has
+    /// such a scope.
+    ///
+    /// # Errors
+    /// `invalid_target`: two APIs that the client may call have a scope of that name.
+    pub(crate) fn permissions(&self, scope: &ScopeSet, named: Option<&str>) -> Result<Permissions, Untargeted> {
+        let permission = |token: &ScopeToken| {
+            let mut having = self.resources.iter().filter(|resource| resource.scopes.contains_key(token));
+            let audience = if StandardScope::from_token(token.as_str()).is_some() {
+                None
+            } else if let Some(named) = named.and_then(|named| having.clone().find(|at| at.audience == named)) {
+                Some(named.audience.clone())
+            } else {
+                match (having.next(), having.next()) {
+                    (None, _) => None,
+                    (Some(resource), None) => Some(resource.audience.clone()),
+                    (Some(_), Some(_)) => return Err(AMBIGUOUS),
+                }
+            };
+            Ok(Permission { scope: token.clone(), audience })
+        };
+        scope.iter().map(permission).collect()
+    }
+
+    /// What of it the client may still have: its manifest, or an API's, may have changed since it was granted.
+    pub(crate) fn still(&self, granted: &Permissions) -> Permissions {
+        granted.filter(|Permission { scope, audience }| match audience {
+            None => self.scopes.contains(scope),
+            Some(audience) => self.resource(audience).is_some_and(|resource| resource.scopes.contains_key(scope)),
         })
     }
 }
@@ -117,44 +154,38 @@ impl Client {
 pub(crate) fn target<'c>(
     realm: &'c Realm,
     client: &'c Client,
-    granted: &ScopeSet,
+    granted: &Permissions,
     named: Option<&str>,
 ) -> Result<Target<'c>, Untargeted> {
-    if let Some(named) = named {
-        return at(client.resource(named).ok_or(UNKNOWN)?, granted);
-    }
-    let own = granted.filter(|token| StandardScope::from_token(token.as_str()).is_none());
-    let is_of = |resource: &&ResourceAccess| own.iter().all(|token| resource.scopes.contains_key(token));
-    let asks_for_api =
-        own.iter().any(|token| client.resources.iter().any(|resource| resource.scopes.contains_key(token)));
-    if asks_for_api {
-        let mut fitting = client.resources.iter().filter(is_of);
-        return match (fitting.next(), fitting.next()) {
-            (Some(resource), None) => at(resource, granted),
-            (None, _) | (_, Some(_)) => Err((
-                ErrorCode::InvalidTarget,
-                Why::ResourceAmbiguous,
-                "the scopes belong to more than one API: send `resource` with the audience of the one that is meant",
-            )),
+    let of_openid = |scope: &ScopeToken| StandardScope::from_token(scope.as_str()).is_some();
+    let own = granted.iter().filter(|permission| !of_openid(&permission.scope));
+    let places: BTreeSet<Option<&str>> = own.map(|permission| permission.audience.as_deref()).collect();
+    let place = named.or_else(|| places.iter().copied().flatten().next());
+    let Some(place) = place else {
+        let audience = match client.access_token.default_audience {
+            DefaultAudience::Issuer => realm.issuer.as_str(),
+            DefaultAudience::ClientId => client.id.as_str(),
         };
-    }
-    let audience = match client.access_token.default_audience {
-        DefaultAudience::Issuer => realm.issuer.as_str(),
-        DefaultAudience::ClientId => client.id.as_str(),
+        let lifetime_seconds = client.access_token.lifetime_seconds;
+        return Ok(Target { audience, scope: granted.scope(), lifetime_seconds, is_for_userinfo: true });
     };
-    let lifetime_seconds = client.access_token.lifetime_seconds;
-    Ok(Target { audience, scope: granted.clone(), lifetime_seconds, is_for_userinfo: true })
-}
-
-fn at<'c>(resource: &'c ResourceAccess, granted: &ScopeSet) -> Result<Target<'c>, Untargeted> {
-    let scope = granted.filter(|token| resource.scopes.contains_key(token));
+    if named.is_none() && places.len() > 1 {
+        return Err(AMBIGUOUS);
+    }
+    let ResourceAccess { audience, scopes: _, lifetime_seconds } = client.resource(place).ok_or(UNKNOWN)?;
+    let scope = granted.filter(|permission| permission.audience.as_deref() == Some(place)).scope();
     if scope.is_empty() {
         let description = "`scope` names none of the scopes that this application may have at the API of `resource`";
         return Err((ErrorCode::InvalidScope, Why::ScopeNotAllowed, description));
     }
-    let ResourceAccess { audience, scopes: _, lifetime_seconds } = resource;
     Ok(Target { audience, scope, lifetime_seconds: *lifetime_seconds, is_for_userinfo: false })
 }
+
+const AMBIGUOUS: Untargeted = (
+    ErrorCode::InvalidTarget,
+    Why::ResourceAmbiguous,
+    "the scopes belong to more than one API: send `resource` with the audience of the one that is meant",
+);
 
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ impl Authorization {
 /// A family whose first tokens are issued now; with a refresh token where that was granted and the client may have one.
 pub(crate) fn begin(client: &Client, id: FamilyId, authorization: Authorization, now: Time) -> FamilyRecord {
     let may = client.grant_types.contains(&GrantType::RefreshToken);
-    let refresh = (may && authorization.scope.has(StandardScope::OfflineAccess))
+    let refresh = (may && authorization.permissions.has(StandardScope::OfflineAccess))
         .then_some(Generation { number: 0, reached_at: now });
     let family = FamilyRecord { refresh, ..begin_without_refresh(client, id, authorization, now) };
     FamilyRecord { expires_at: ends(client, &family), ..family }

@@ -166,12 +166,12 @@ fn refresh_token<'a>(
     family: &FamilyRecord,
     now: Time,
 ) -> Option<Description<'a>> {
-    let Good { current, ends, account, scope } = good(realm, caller, token, family, now).ok()?;
+    let Good { current, ends, account, left } = good(realm, caller, token, family, now).ok()?;
     if current.number != token.number {
         return None;
     }
     Some(Description {
-        scope: scope.to_string(),
+        scope: left.scope().to_string(),
         client_id: caller.id.as_str(),
         username: Some(account.username.as_str()),
         token_type: None,

@@ -1,6 +1,6 @@
 //! OpenID Connect as values: a request and the facts about it go in, a decision comes out.
 //!
-//! Reading order: [`ids`], [`time`], [`scope`], [`uri`] (words) → [`client`], [`account`], [`catalog`] (what is served)
+//! Reading order: [`ids`], [`time`], [`scope`], [`permission`], [`uri`] (words) → [`client`], [`account`], [`catalog`] (what is served)
 //! → [`records`] (what survives a restart) → [`authorize`] (the request as stages) → [`client_auth`], [`token`],
 //! [`issue`] (the token endpoint) → [`access_token`], [`refresh_token`] (read back), [`userinfo`],
 //! [`introspection`], [`revocation`] → [`discovery`].
@@ -24,6 +24,7 @@ pub mod ids;
 pub mod introspection;
 pub mod issue;
 pub mod opaque;
+pub mod permission;
 pub mod pkce;
 pub mod prompt;
 pub mod records;

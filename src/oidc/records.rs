@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
 use crate::opaque::ProofHash;
+use crate::permission::Permissions;
 use crate::pkce::Challenge;
-use crate::scope::ScopeSet;
 use crate::time::Time;
 
 /// What a person granted to a client, once: every token of a family is made from this and from nothing newer.
@@ -21,8 +21,9 @@ pub struct Authorization {
     pub subject: Subject,
     /// The person's `OidcUser`, by UID.
     pub user_uid: Uid,
-    /// The scopes granted.
-    pub scope: ScopeSet,
+    /// What was granted.
+    #[serde(rename = "scope")]
+    pub permissions: Permissions,
     /// `nonce` of the request, copied to the id_tokens that answer it.
     pub nonce: Option<String>,
     /// When the person proved who they are.
@@ -158,8 +159,8 @@ pub struct ConsentRecord {
     pub application_uid: Uid,
     /// The client ID, for display.
     pub client: ClientId,
-    /// All scopes agreed to so far.
-    pub scope: ScopeSet,
+    /// All that they agreed to so far.
+    pub permissions: Permissions,
     /// When it was last extended.
     pub granted_at: Time,
 }

@@ -19,6 +19,7 @@ use crate::client::{
 use crate::form::Form;
 use crate::ids::{ClientId, CodeId, FamilyId, GroupName, SessionId, Subject, Uid, Username};
 use crate::opaque::Opaque;
+use crate::permission::{Permission, Permissions};
 use crate::pkce::Challenge;
 use crate::records::{Authorization, CodeRecord, FamilyRecord, SessionRecord};
 use crate::scope::{ScopeSet, ScopeToken};
@@ -71,6 +72,11 @@ pub static SERVER_KEYS: LazyLock<ServerKeys> = LazyLock::new(|| {
 /// A scope set.
 pub fn scope(text: &str) -> ScopeSet {
     ScopeSet::parse(text).unwrap()
+}
+
+/// Permissions for scopes that are no API's.
+pub fn permissions(text: &str) -> Permissions {
+    scope(text).iter().map(|scope| Permission { scope: scope.clone(), audience: None }).collect()
 }
 
 /// A confidential client.
@@ -294,7 +300,7 @@ pub fn code_record() -> CodeRecord {
             application_uid: client().uid,
             subject: account().subject,
             user_uid: account().uid,
-            scope: scope("openid email"),
+            permissions: permissions("openid email"),
             nonce: Some("n1".to_owned()),
             auth_time: NOW.plus_secs(-30),
             auth_time_requested: false,

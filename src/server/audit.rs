@@ -61,7 +61,7 @@ impl Call {
             code.id = %code.id,
             user.subject = %account.subject,
             client.id = %client.id,
-            scope = %code.authorization.scope,
+            scope = %code.authorization.permissions.scope(),
             offline_access.dropped = dropped.map(Dropped::as_str)
         );
     }

@@ -21,7 +21,7 @@ use oidc::authorize::{
 use oidc::client::{Client, GrantType};
 use oidc::discovery::Endpoint;
 use oidc::ids::{FamilyId, SessionId, Uid};
-use oidc::scope::ScopeSet;
+use oidc::permission::Permissions;
 use store::StoreError;
 
 use crate::call::Call;
@@ -60,7 +60,7 @@ pub(crate) struct ConsentAnswer {
     /// The session in which they were.
     pub(crate) session: SessionId,
     /// What the page showed.
-    pub(crate) shown: ScopeSet,
+    pub(crate) shown: Permissions,
 }
 
 /// Where a request ends before anything is granted.
@@ -147,7 +147,7 @@ async fn decide<'c>(
         call.audit_consent(answer.decision, account, client);
     }
     let answer = answer.as_ref().map(|answer| Answer { decision: answer.decision, shown: &answer.shown });
-    let granted = identified.grant(remembered.as_ref().map(|consent| &consent.scope), answer);
+    let granted = identified.grant(remembered.as_ref().map(|consent| &consent.permissions), answer);
     let granted = granted.map_err(|pause| paused(call, headers, pause, Some(session), client))?;
 
     let fresh = Fresh {
@@ -285,16 +285,16 @@ fn select_account_page(call: &Call, headers: &HeaderMap, waiting: Waiting<'_>, s
 }
 
 fn consent_page(call: &Call, headers: &HeaderMap, ask: ConsentAsk<'_>) -> Response {
-    let ConsentAsk { client, login, scope, received, form_action } = ask;
+    let ConsentAsk { client, login, permissions, received, form_action } = ask;
     let stage = Stage::Consent {
         user_uid: login.account.uid.clone(),
         application_uid: client.uid.clone(),
         session: login.session.id,
-        scope: scope.clone(),
+        permissions: permissions.clone(),
     };
     sealed(call, headers, received, stage, |handle| {
         let action = call.path(Endpoint::Consent);
-        let page = ConsentPage::new(Frame::of(&call.site), client, login.account.into(), &scope, &action, handle);
+        let page = ConsentPage::new(Frame::of(&call.site), client, login.account.into(), &permissions, &action, handle);
         pages::respond(StatusCode::OK, &page, PagePolicy::LeadsTo(&form_action))
     })
 }

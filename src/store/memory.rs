@@ -186,11 +186,11 @@ impl Store for Memory {
 
     fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {
         self.answer(doing::GRANT_CONSENT, |tables| {
-            let ConsentRecord { issuer, user_uid, application_uid, client, scope, granted_at } = consent;
+            let ConsentRecord { issuer, user_uid, application_uid, client, permissions, granted_at } = consent;
             let key = (issuer.clone(), user_uid.clone(), application_uid.clone());
             let kept = tables.consents.entry(key).or_insert_with(|| consent.clone());
             kept.client = client.clone();
-            kept.scope = kept.scope.union(scope);
+            kept.permissions = kept.permissions.union(permissions);
             kept.granted_at = kept.granted_at.max(*granted_at);
             Ok(())
         })

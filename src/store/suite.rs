@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use oidc::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
 use oidc::opaque::ProofHash;
+use oidc::permission::{Permission, Permissions};
 use oidc::pkce::Challenge;
 use oidc::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord, Generation, SessionRecord};
-use oidc::scope::ScopeSet;
 use oidc::time::Time;
 use serde::Serialize;
 use uuid::{Builder, Uuid};
@@ -106,9 +106,9 @@ pub fn uuid(n: u64) -> Uuid {
     Builder::from_unix_timestamp_millis(1_700_000_000_000 + n, &rest).into_uuid()
 }
 
-/// Reads a scope that is known to be good.
-pub fn scope(text: &str) -> ScopeSet {
-    ScopeSet::parse(text).unwrap()
+/// Permissions that are known to be good, for scopes of no API.
+pub fn permissions(text: &str) -> Permissions {
+    text.split(' ').filter(|word| !word.is_empty()).map(|word| Permission::parse(word).unwrap()).collect()
 }
 
 /// A grant with every field filled, and characters that careless quoting would break.
@@ -119,7 +119,7 @@ pub fn authorization(n: u64) -> Authorization {
         application_uid: Uid::new("application"),
         subject: Subject::new(format!("subject-{n}")),
         user_uid: Uid::new("user"),
-        scope: scope("openid profile"),
+        permissions: permissions("openid profile"),
         nonce: Some("n\"\\; DROP TABLE codes; --\u{0}é🙂".to_owned()),
         auth_time: NOW.plus_secs(-5),
         auth_time_requested: true,
@@ -176,7 +176,7 @@ pub fn consent(scopes: &str) -> ConsentRecord {
         user_uid: Uid::new("user"),
         application_uid: Uid::new("application"),
         client: ClientId::new("default.wiki"),
-        scope: scope(scopes),
+        permissions: permissions(scopes),
         granted_at: NOW,
     }
 }

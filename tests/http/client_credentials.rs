@@ -193,5 +193,9 @@ async fn a_scope_of_an_api_is_explained_in_its_owner_s_words() {
     let mut browser = Browser::new(provider());
     let page = browser.auth(&changed(GOOD, &[("scope", "openid orders.read")])).await;
     let page = browser.log_in(&page).await;
-    assert!(page.body.contains("May orders.read (<code>orders.read</code>)"), "{}", page.body);
+    assert!(
+        page.body.contains("May orders.read (<code>orders.read</code> at <code>https://orders.example.com</code>)"),
+        "{}",
+        page.body
+    );
 }

@@ -5,6 +5,7 @@
 mod assertions;
 mod authorize;
 mod client_credentials;
+mod consent;
 mod documents;
 mod formats;
 mod front_channel;

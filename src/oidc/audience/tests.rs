@@ -3,7 +3,8 @@ use crate::testing::*;
 
 fn of(client: &Client, granted: &str, named: Option<&str>) -> Result<(String, String), Untargeted> {
     let realm = realm();
-    target(&realm, client, &scope(granted), named).map(|target| (target.audience.to_owned(), target.scope.to_string()))
+    let granted = client.permissions(&scope(granted), named)?;
+    target(&realm, client, &granted, named).map(|target| (target.audience.to_owned(), target.scope.to_string()))
 }
 
 /// The notes application with two APIs.
@@ -55,7 +56,10 @@ fn the_default_is_the_clients_choice() {
 #[test]
 fn lifetimes_are_those_of_the_audience() {
     let (realm, client) = (realm(), notes());
-    let of = |granted: &str| target(&realm, &client, &scope(granted), None).unwrap();
+    let of = |granted: &str| {
+        let granted = client.permissions(&scope(granted), None).unwrap();
+        target(&realm, &client, &granted, None).unwrap()
+    };
     assert_eq!((of("openid").lifetime_seconds, of("openid").is_for_userinfo), (600, true));
     assert_eq!((of("orders.read").lifetime_seconds, of("orders.read").is_for_userinfo), (300, false));
 }

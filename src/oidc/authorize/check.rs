@@ -49,15 +49,16 @@ impl<'c> Addressed<'c> {
         let max_age_seconds = self.max_age()?;
         let hint = self.hint(now)?;
         let resource = self.resource()?;
+        let permissions = self.client.permissions(&scope, resource.as_deref())?;
         if resource.is_some() || response_type.has_token() {
             // For a code alone, the token request may yet say which API is meant.
-            audience::target(self.realm, self.client, &scope, resource.as_deref())?;
+            audience::target(self.realm, self.client, &permissions, resource.as_deref())?;
         }
         let nonce = self.param(Param::Nonce).map(str::to_owned);
         if response_type.has_id_token() {
             id_token_from_here(&scope, nonce.as_deref())?;
         }
-        Ok(Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint, resource, dropped })
+        Ok(Demands { response_type, permissions, prompts, max_age_seconds, challenge, nonce, hint, resource, dropped })
     }
 
     fn resource(&self) -> Result<Option<String>, Fault> {

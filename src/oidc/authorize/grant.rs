@@ -11,10 +11,11 @@ use crate::family;
 use crate::ids::{CodeId, FamilyId};
 use crate::issue::{self, Basis, IssueError};
 use crate::opaque::Opaque;
+use crate::permission::Permissions;
 use crate::prompt::Prompt;
 use crate::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord};
 use crate::refusal::{ErrorCode, Why};
-use crate::scope::{ScopeSet, StandardScope};
+use crate::scope::StandardScope;
 use crate::time::Time;
 use crate::uri::RedirectKind;
 
@@ -23,8 +24,8 @@ use crate::uri::RedirectKind;
 pub struct Answer<'a> {
     /// What they pressed.
     pub decision: Decision,
-    /// The scopes that the page showed: a yes covers these and no other, whatever the application may ask for by now.
-    pub shown: &'a ScopeSet,
+    /// What the page showed: a yes covers this and nothing else, whatever the application may ask for by now.
+    pub shown: &'a Permissions,
 }
 
 /// What the person pressed.
@@ -44,7 +45,7 @@ pub struct ConsentAsk<'c> {
     /// The person: the answer counts for them alone.
     pub login: Login<'c>,
     /// What is asked for.
-    pub scope: ScopeSet,
+    pub permissions: Permissions,
     /// What to seal into the page's handle.
     pub received: Received,
     /// The source that the page's `form-action` must allow.
@@ -95,7 +96,7 @@ impl<'c> Identified<'c> {
     ///
     /// # Errors
     /// A consent page, or a refusal.
-    pub fn grant(self, remembered: Option<&ScopeSet>, answer: Option<Answer<'_>>) -> Result<Granted<'c>, Pause<'c>> {
+    pub fn grant(self, remembered: Option<&Permissions>, answer: Option<Answer<'_>>) -> Result<Granted<'c>, Pause<'c>> {
         let Self { received, realm, client, to, demands, login } = self;
         let agreed_now = match answer {
             Some(Answer { decision: Decision::Deny, shown: _ }) => {
@@ -105,7 +106,7 @@ impl<'c> Identified<'c> {
                     "the person refused to share what was asked for",
                 )));
             }
-            Some(Answer { decision: Decision::Allow, shown }) if demands.scope.is_subset(shown) => true,
+            Some(Answer { decision: Decision::Allow, shown }) if demands.permissions.is_subset(shown) => true,
             Some(Answer { decision: Decision::Allow, shown: _ }) | None => {
                 if must_ask(client, &demands, &to.redirect_uri, remembered) {
                     if demands.prompts.contains(&Prompt::None) {
@@ -116,8 +117,14 @@ impl<'c> Identified<'c> {
                         )));
                     }
                     let form_action = to.form_action().to_owned();
-                    let scope = demands.scope;
-                    return Err(Pause::Consent(Box::new(ConsentAsk { client, login, scope, received, form_action })));
+                    let permissions = demands.permissions;
+                    return Err(Pause::Consent(Box::new(ConsentAsk {
+                        client,
+                        login,
+                        permissions,
+                        received,
+                        form_action,
+                    })));
                 }
                 false
             }
@@ -126,7 +133,7 @@ impl<'c> Identified<'c> {
     }
 }
 
-fn must_ask(client: &Client, demands: &Demands, redirect_uri: &str, remembered: Option<&ScopeSet>) -> bool {
+fn must_ask(client: &Client, demands: &Demands, redirect_uri: &str, remembered: Option<&Permissions>) -> bool {
     // Any application on the device can claim a private-use scheme, so that every request needs the person's eye.
     let spoofable = client.registered(redirect_uri).is_none_or(|uri| uri.kind() == RedirectKind::PrivateUse);
     if spoofable || demands.prompts.contains(&Prompt::Consent) {
@@ -136,10 +143,10 @@ fn must_ask(client: &Client, demands: &Demands, redirect_uri: &str, remembered: 
         ConsentMode::Skip => {
             let offline = StandardScope::OfflineAccess;
             client.refresh_token.offline_access == OfflineAccess::Consent
-                && demands.scope.has(offline)
+                && demands.permissions.has(offline)
                 && !remembered.is_some_and(|agreed| agreed.has(offline))
         }
-        ConsentMode::Required => !remembered.is_some_and(|agreed| demands.scope.is_subset(agreed)),
+        ConsentMode::Required => !remembered.is_some_and(|agreed| demands.permissions.is_subset(agreed)),
     }
 }
 
@@ -151,15 +158,24 @@ impl Granted<'_> {
     /// No key, or no signature; and what the client is told.
     pub fn issue(self, fresh: &Fresh, keys: &ServerKeys, now: Time) -> Result<Issued, (IssueError, RedirectError)> {
         let Self { realm, client, to, demands, login, agreed_now } = self;
-        let Demands { response_type, scope, prompts, max_age_seconds, challenge, nonce, hint: _, resource, dropped } =
-            demands;
+        let Demands {
+            response_type,
+            permissions,
+            prompts,
+            max_age_seconds,
+            challenge,
+            nonce,
+            hint: _,
+            resource,
+            dropped,
+        } = demands;
         let issuer = realm.issuer.as_str().to_owned();
         let consent = agreed_now.then(|| ConsentRecord {
             issuer: issuer.clone(),
             user_uid: login.account.uid.clone(),
             application_uid: client.uid.clone(),
             client: client.id.clone(),
-            scope: scope.clone(),
+            permissions: permissions.clone(),
             granted_at: now,
         });
         let authorization = Authorization {
@@ -168,7 +184,7 @@ impl Granted<'_> {
             application_uid: client.uid.clone(),
             subject: login.account.subject.clone(),
             user_uid: login.account.uid.clone(),
-            scope,
+            permissions,
             nonce,
             auth_time: login.session.auth_time,
             auth_time_requested: client.require_auth_time
@@ -183,12 +199,13 @@ impl Granted<'_> {
         let mut fields: Vec<(&'static str, String)> = Vec::new();
         fields.extend(code_text.map(|code| ("code", code.to_owned())));
         // Judged before, where tokens come from here; for a code alone the token request may yet name an API.
-        let target = audience::target(realm, client, &authorization.scope, authorization.resource.as_deref());
+        let target = audience::target(realm, client, &authorization.permissions, authorization.resource.as_deref());
+        let scope = authorization.permissions.scope();
         let basis = Basis {
             client,
             account: login.account,
             authorization: &authorization,
-            scope: &authorization.scope,
+            scope: &scope,
             target: target.as_ref().ok(),
             family: fresh.family,
         };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Received;
 use crate::ids::{SessionId, Uid};
-use crate::scope::ScopeSet;
+use crate::permission::Permissions;
 use crate::time::Time;
 
 /// Seconds for which a page may be left open.
@@ -50,7 +50,7 @@ pub enum Stage {
         /// Their session.
         session: SessionId,
         /// What the page showed.
-        scope: ScopeSet,
+        permissions: Permissions,
     },
 }
 

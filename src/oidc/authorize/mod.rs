@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::Realm;
 use crate::client::{Client, ResponseType};
 use crate::ids::Subject;
+use crate::permission::Permissions;
 use crate::pkce::Challenge;
 use crate::prompt::Prompt;
 use crate::refusal::{ErrorCode, Why};
-use crate::scope::ScopeSet;
 use crate::time::Time;
 
 mod address;
@@ -69,7 +69,7 @@ pub struct Checked<'c> {
 #[derive(Debug)]
 struct Demands {
     response_type: ResponseType,
-    scope: ScopeSet,
+    permissions: Permissions,
     prompts: BTreeSet<Prompt>,
     max_age_seconds: Option<i64>,
     challenge: Option<Challenge>,

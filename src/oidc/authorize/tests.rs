@@ -247,7 +247,7 @@ fn consent(
     let login = Login { session: &session, account: &account };
     let identified =
         with(changes).address(&realm).unwrap().check(NOW).unwrap().identify(Some(login), NOW, None).unwrap();
-    let (remembered, shown) = (remembered.map(scope), scope("openid email"));
+    let (remembered, shown) = (remembered.map(permissions), permissions("openid email"));
     let answer = decision.map(|decision| Answer { decision, shown: &shown });
     match identified.grant(remembered.as_ref(), answer) {
         Ok(granted) => {
@@ -258,7 +258,7 @@ fn consent(
             };
             Ok(granted.issue(&fresh, &SERVER_KEYS, NOW).unwrap())
         }
-        Err(Pause::Consent(ask)) => Err(format!("ask {}", ask.scope)),
+        Err(Pause::Consent(ask)) => Err(format!("ask {}", ask.permissions.scope())),
         Err(Pause::Refuse(error)) => Err(error.code.as_str().to_owned()),
         Err(other) => Err(format!("{other:?}")),
     }
@@ -288,7 +288,7 @@ fn offline(client: Client, changes: &[(&str, &str)]) -> Result<bool, Dropped> {
     let changes = changed(&changed(OFFLINE, &[("prompt", "-")]), changes);
     let realm = realm_of(ISSUER, vec![client.clone()], vec![account()]);
     let demands = with(&changes).address(&realm).unwrap().check(NOW).unwrap().demands;
-    assert_eq!(demands.scope.has(StandardScope::OfflineAccess), demands.dropped.is_none());
+    assert_eq!(demands.permissions.has(StandardScope::OfflineAccess), demands.dropped.is_none());
     if !demands.prompts.contains(&Prompt::Consent) {
         assert_eq!(consent(client, &changes, remembered, None).unwrap().dropped, demands.dropped);
     }
@@ -353,7 +353,7 @@ fn skipped_consent_is_never_skipped_for_a_private_use_scheme() {
 #[test]
 fn what_is_issued() {
     let issued = consent(client(), &[("max_age", "1000")], None, Some(Decision::Allow)).unwrap();
-    assert_eq!(issued.consent.unwrap().scope, scope("openid email"));
+    assert_eq!(issued.consent.unwrap().permissions, permissions("openid email"));
     assert!(issued.family.is_none(), "it comes with the code");
     let code = issued.code.unwrap();
     assert_eq!((code.redirect_uri.as_str(), code.expires_at), (CALLBACK, NOW.plus_secs(60)));
@@ -378,7 +378,7 @@ mod handles {
             user_uid: Uid::new("u"),
             application_uid: Uid::new("a"),
             session: SessionId::new(Uuid::from_u128(1)),
-            scope: scope("openid"),
+            permissions: permissions("openid"),
         }
     }
 

@@ -10,8 +10,8 @@ use crate::testing::*;
 use crate::time::CLOCK_TOLERANCE_SECONDS;
 
 fn grant<'c>(realm: &'c Realm, client: &'c Client, account: &'c Account, family: FamilyRecord) -> Grant<'c> {
-    let scope = family.authorization.scope.clone();
-    let target = audience::target(realm, client, &scope, None).unwrap();
+    let scope = family.authorization.permissions.scope();
+    let target = audience::target(realm, client, &family.authorization.permissions, None).unwrap();
     Grant { client, account, family, scope, target, occasion: Occasion::Granted }
 }
 
@@ -65,7 +65,7 @@ fn switches_of_the_application() {
     client.id_token.at_hash = AtHash::AuthorizationEndpoint;
     client.id_token.scope_claims = ScopeClaims::IdTokenToo;
     client.id_token.absent_claims = AbsentClaims::Null;
-    let response = issue(&client, |family| family.authorization.scope = scope("openid email profile"));
+    let response = issue(&client, |family| family.authorization.permissions = permissions("openid email profile"));
     assert_eq!(claims(&response.access_token, "JWT", "team-a.notes")["aud"], "team-a.notes");
     let id_token = claims(response.id_token.as_deref().unwrap(), "JWT", "team-a.notes");
     assert!(!id_token.contains_key("at_hash"));
@@ -81,7 +81,7 @@ fn auth_time_stands_where_it_was_asked_for() {
 
 #[test]
 fn without_openid_there_is_no_id_token() {
-    let response = issue(&client(), |family| family.authorization.scope = scope("email"));
+    let response = issue(&client(), |family| family.authorization.permissions = permissions("email"));
     assert!(!response.has_id_token());
 }
 
@@ -92,7 +92,7 @@ fn what_is_refreshed_answers_no_nonce_and_covers_what_was_asked_for() {
     let family = FamilyRecord { refresh, ..family_record() };
     let realm = realm();
     let scope = scope("openid");
-    let target = audience::target(&realm, &client, &scope, None).unwrap();
+    let target = audience::target(&realm, &client, &permissions("openid"), None).unwrap();
     let refreshed = Grant { scope, target, occasion: Occasion::Refreshed, ..grant(&realm, &client, &account, family) };
     let response = tokens(&refreshed, &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap();
     assert_eq!(response.scope, "openid");

@@ -87,10 +87,10 @@ pub fn decide<'c>(
     }
     let account = record.authorization.account(realm, client).ok_or_else(account_gone)?;
     // What the application may not have any more, since its manifest was edited a moment ago, it does not get.
-    let scope = some_left(client.allowed(&record.authorization.scope))?;
-    let target = target(realm, client, &record.authorization, &scope, ask.resource.as_deref())?;
+    let permissions = some_left(client.still(&record.authorization.permissions))?;
+    let target = target(realm, client, &record.authorization, &permissions, ask.resource.as_deref())?;
     let family = family::begin(client, record.family, record.authorization, now);
-    let grant = Grant { client, account, family, scope, target, occasion: Occasion::Granted };
+    let grant = Grant { client, account, family, scope: permissions.scope(), target, occasion: Occasion::Granted };
     Ok(Plan { code: record.id, grant })
 }
 

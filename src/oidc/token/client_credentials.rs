@@ -57,7 +57,9 @@ pub fn decide<'c>(realm: &'c Realm, caller: &Authenticated<'c>, ask: &Request, n
             "a scope that was asked for is not one that this client may have: see its resources and those APIs' allowedClients",
         );
     }
-    let mut target = audience::target(realm, client, &asked, ask.resource.as_deref()).map_err(refused)?;
+    let named = ask.resource.as_deref();
+    let permissions = client.permissions(&asked, named).map_err(refused)?;
+    let mut target = audience::target(realm, client, &permissions, named).map_err(refused)?;
     if let Some(end) = client.expires_at {
         // No API that verifies offline would learn that the client has ended before its token has.
         target.lifetime_seconds = target.lifetime_seconds.min(end.secs().saturating_sub(now.secs()));

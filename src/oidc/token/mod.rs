@@ -5,6 +5,7 @@ use crate::catalog::Realm;
 use crate::client::{Client, GrantType};
 use crate::client_auth::Authenticated;
 use crate::form::Form;
+use crate::permission::Permissions;
 use crate::records::Authorization;
 use crate::refusal::{ErrorCode, Refusal, Why};
 use crate::scope::ScopeSet;
@@ -87,12 +88,12 @@ fn invalid(why: Why, description: &'static str) -> Refusal {
 }
 
 /// What was granted, if the application may still have any of it.
-fn some_left(scope: ScopeSet) -> Result<ScopeSet, Refusal> {
-    if scope.is_empty() {
+fn some_left(permissions: Permissions) -> Result<Permissions, Refusal> {
+    if permissions.is_empty() {
         let description = "nothing of what was granted is among the application's spec.scopes any more";
         return Err(Refusal::new(ErrorCode::InvalidScope, Why::ScopeNotAllowed, description));
     }
-    Ok(scope)
+    Ok(permissions)
 }
 
 /// What the access token of a grant is for. A request that named an API before is bound to it.
@@ -100,7 +101,7 @@ fn target<'c>(
     realm: &'c Realm,
     client: &'c Client,
     authorization: &Authorization,
-    scope: &ScopeSet,
+    permissions: &Permissions,
     named: Option<&str>,
 ) -> Result<Target<'c>, Refusal> {
     let named = match (named, authorization.resource.as_deref()) {
@@ -110,7 +111,7 @@ fn target<'c>(
         }
         (now, before) => now.or(before),
     };
-    audience::target(realm, client, scope, named).map_err(refused)
+    audience::target(realm, client, permissions, named).map_err(refused)
 }
 
 /// The scope of a token request.

@@ -16,6 +16,7 @@ use crate::family;
 use crate::form::Form;
 use crate::ids::FamilyId;
 use crate::issue::{Grant, Occasion};
+use crate::permission::Permissions;
 use crate::records::Authorization;
 use crate::refusal::{ErrorCode, Refusal, Why};
 use crate::scope::{ScopeSet, StandardScope};
@@ -35,7 +36,7 @@ pub struct Request {
 pub struct Judged<'c> {
     realm: &'c Realm,
     client: &'c Client,
-    scope: ScopeSet,
+    permissions: Permissions,
     resource: Option<String>,
     target: Target<'c>,
 }
@@ -74,8 +75,10 @@ impl Request {
         if scope.is_empty() {
             return Err(refused(audience::NOTHING_KNOWN));
         }
-        let target = audience::target(realm, client, &scope, self.resource.as_deref()).map_err(refused)?;
-        Ok(Judged { realm, client, scope, resource: self.resource.clone(), target })
+        let named = self.resource.as_deref();
+        let permissions = client.permissions(&scope, named).map_err(refused)?;
+        let target = audience::target(realm, client, &permissions, named).map_err(refused)?;
+        Ok(Judged { realm, client, permissions, resource: self.resource.clone(), target })
     }
 }
 
@@ -85,7 +88,7 @@ impl<'c> Judged<'c> {
     /// # Errors
     /// `invalid_grant`: the person may not use this application.
     pub fn grant(self, account: &'c Account, family: FamilyId, now: Time) -> Result<Grant<'c>, Refusal> {
-        let Self { realm, client, scope, resource, target } = self;
+        let Self { realm, client, permissions, resource, target } = self;
         if !client.user_access.permits(&account.groups) {
             return Err(invalid(Why::NotPermitted, "this account may not use this application"));
         }
@@ -95,7 +98,7 @@ impl<'c> Judged<'c> {
             application_uid: client.uid.clone(),
             subject: account.subject.clone(),
             user_uid: account.uid.clone(),
-            scope: scope.clone(),
+            permissions: permissions.clone(),
             nonce: None,
             auth_time: now,
             auth_time_requested: client.require_auth_time,
@@ -104,7 +107,7 @@ impl<'c> Judged<'c> {
             resource,
         };
         let family = family::begin(client, family, authorization, now);
-        Ok(Grant { client, account, family, scope, target, occasion: Occasion::Granted })
+        Ok(Grant { client, account, family, scope: permissions.scope(), target, occasion: Occasion::Granted })
     }
 }
 

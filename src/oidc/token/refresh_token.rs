@@ -17,6 +17,7 @@ use crate::client_auth::Authenticated;
 use crate::family;
 use crate::form::Form;
 use crate::issue::{Grant, Occasion};
+use crate::permission::Permissions;
 use crate::records::{FamilyRecord, Generation};
 use crate::refresh_token::RefreshToken;
 use crate::refusal::{Effect, ErrorCode, Refusal, Why};
@@ -69,7 +70,7 @@ pub fn decide<'c>(
 ) -> Result<Plan<'c>, Refusal> {
     let client = caller.client();
     let family = family.ok_or_else(unknown)?;
-    let Good { current, ends: _, account, scope } = good(realm, client, token, &family, now)?;
+    let Good { current, ends: _, account, left } = good(realm, client, token, &family, now)?;
     let in_grace = now < current.reached_at.plus_secs(client.refresh_token.reuse_grace_seconds);
     // The first has no one before it that could still answer.
     let settling = in_grace && current.number > 0;
@@ -82,13 +83,16 @@ pub fn decide<'c>(
             return Err(invalid(Why::RefreshTokenReplayed, description).with_effect(effect));
         }
     };
-    let scope = narrowed(ask.scope.as_ref(), &family.authorization.scope, scope)?;
-    let target = target(realm, client, &family.authorization, &scope, ask.resource.as_deref())?;
+    let permissions = narrowed(ask.scope.as_ref(), &family.authorization.permissions, left)?;
+    let target = target(realm, client, &family.authorization, &permissions, ask.resource.as_deref())?;
     let family = match rotate {
         None => family,
         Some(_) => family::rotate(client, family, current, now).ok_or_else(unknown)?,
     };
-    Ok(Plan { rotate, grant: Grant { client, account, family, scope, target, occasion: Occasion::Refreshed } })
+    Ok(Plan {
+        rotate,
+        grant: Grant { client, account, family, scope: permissions.scope(), target, occasion: Occasion::Refreshed },
+    })
 }
 
 /// What a refresh token speaks for, apart from which of its family it is.
@@ -101,7 +105,7 @@ pub(crate) struct Good<'r> {
     /// The person.
     pub(crate) account: &'r Account,
     /// What was granted, as far as the application may still have it: its manifest or its policy may have changed.
-    pub(crate) scope: ScopeSet,
+    pub(crate) left: Permissions,
 }
 
 /// Judges the family of a token and those whom it speaks of.
@@ -128,23 +132,23 @@ pub(crate) fn good<'r>(
         return Err(invalid(Why::RefreshTokenExpired, "the refresh token has expired: the person must log in again"));
     }
     let account = granted.account(realm, client).ok_or_else(account_gone)?;
-    let scope = client.allowed(&granted.scope);
-    if !client.grant_types.contains(&GrantType::RefreshToken) || !scope.has(StandardScope::OfflineAccess) {
+    let left = client.still(&granted.permissions);
+    if !client.grant_types.contains(&GrantType::RefreshToken) || !left.has(StandardScope::OfflineAccess) {
         let description =
             "refresh_token or offline_access is not among the application's spec.grantTypes and spec.scopes any more";
         return Err(invalid(Why::ScopeNotAllowed, description));
     }
-    Ok(Good { current, ends, account, scope })
+    Ok(Good { current, ends, account, left })
 }
 
 /// RFC 6749 §6: what was granted, or less. `left` is what the application may still have of it.
-fn narrowed(asked: Option<&ScopeSet>, granted: &ScopeSet, left: ScopeSet) -> Result<ScopeSet, Refusal> {
+fn narrowed(asked: Option<&ScopeSet>, granted: &Permissions, left: Permissions) -> Result<Permissions, Refusal> {
     let refuse = |description| Err(Refusal::new(ErrorCode::InvalidScope, Why::ScopeNotAllowed, description));
     match asked {
-        Some(asked) if !asked.is_subset(granted) => {
+        Some(asked) if !asked.is_subset(&granted.scope()) => {
             refuse("a scope that was asked for was not granted with this refresh token")
         }
-        Some(asked) => some_left(asked.intersection(&left)),
+        Some(asked) => some_left(left.filter(|permission| asked.contains(&permission.scope))),
         None => Ok(left),
     }
 }

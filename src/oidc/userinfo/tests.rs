@@ -13,8 +13,8 @@ fn issued(change: impl FnOnce(&mut Client, &mut FamilyRecord)) -> (Realm, Secret
     let (mut client, mut family, account) = (client(), family_record(), account());
     change(&mut client, &mut family);
     let realm = realm_of(ISSUER, vec![client.clone()], vec![account.clone()]);
-    let scope = family.authorization.scope.clone();
-    let target = audience::target(&realm, &client, &scope, None).unwrap();
+    let scope = family.authorization.permissions.scope();
+    let target = audience::target(&realm, &client, &family.authorization.permissions, None).unwrap();
     let grant = Grant { client: &client, account: &account, family, scope, target, occasion: Occasion::Granted };
     let response = serde_json::to_value(tokens(&grant, &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap()).unwrap();
     let token = |name: &str| Secret::new(response[name].as_str().unwrap_or_default().to_owned());

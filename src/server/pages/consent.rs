@@ -2,7 +2,8 @@
 
 use askama::Template;
 use oidc::client::Client;
-use oidc::scope::{ScopeSet, StandardScope};
+use oidc::permission::{Permission, Permissions};
+use oidc::scope::StandardScope;
 
 use super::{ClientCard, Frame, Person};
 
@@ -29,28 +30,31 @@ enum ScopeItem<'a> {
     Words(&'static str),
     /// A scope of the application's own.
     Token(&'a str),
-    /// A scope of an API, in the words of its owner.
-    Described(&'a str, &'a str),
+    /// A scope of an API, with the API's audience, and what its owner says of the scope.
+    OfApi { token: &'a str, audience: &'a str, words: Option<&'a str> },
 }
 
 impl<'a> ConsentPage<'a> {
-    /// The page on which this client asks this person for these scopes.
+    /// The page on which this client asks this person for this.
     pub(crate) fn new(
         frame: Frame<'a>,
         client: &'a Client,
         person: Person<'a>,
-        scope: &'a ScopeSet,
+        permissions: &'a Permissions,
         action: &'a str,
         handle: &'a str,
     ) -> Self {
         let known = StandardScope::ALL
             .iter()
-            .filter(|known| scope.has(**known))
+            .filter(|known| permissions.has(**known))
             .map(|known| ScopeItem::Words(known.consent_text()));
-        let own = scope.iter().filter(|token| StandardScope::from_token(token.as_str()).is_none());
-        let own = own.map(|token| {
-            let described = client.resources.iter().find_map(|resource| resource.scopes.get(token)?.as_deref());
-            described.map_or(ScopeItem::Token(token.as_str()), |words| ScopeItem::Described(words, token.as_str()))
+        let own = permissions.iter().filter(|own| StandardScope::from_token(own.scope.as_str()).is_none());
+        let own = own.map(|Permission { scope, audience }| {
+            let token = scope.as_str();
+            audience.as_deref().map_or(ScopeItem::Token(token), |audience| {
+                let words = client.resource(audience).and_then(|resource| resource.scopes.get(scope)?.as_deref());
+                ScopeItem::OfApi { token, audience, words }
+            })
         });
         Self {
             frame,

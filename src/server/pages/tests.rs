@@ -2,7 +2,7 @@
 
 use http::header;
 use oidc::client::Client;
-use oidc::scope::ScopeSet;
+use oidc::permission::Permissions;
 
 use super::*;
 use crate::testing;
@@ -31,7 +31,7 @@ fn samples(text: &str) -> Vec<Sample> {
     };
     let card = || ClientCard::from(&client);
     let person = || Person { name: text, username: text };
-    let scope = ScopeSet::parse("openid email notes:read").unwrap();
+    let permissions = oidc::testing::permissions("openid email notes:read");
     let fields = [("code", text.to_owned()), ("state", text.to_owned())];
     let mut samples = Vec::new();
     let mut add = |name: &'static str, html: askama::Result<String>| samples.push(Sample { name, html: html.unwrap() });
@@ -54,9 +54,9 @@ fn samples(text: &str) -> Vec<Sample> {
     }
     let page = SelectAccountPage { frame: frame(text), client: card(), person: person(), action: "/a", handle: "h" };
     add("select account", page.render());
-    add("consent", ConsentPage::new(frame(text), &client, person(), &scope, "/a", "h").render());
+    add("consent", ConsentPage::new(frame(text), &client, person(), &permissions, "/a", "h").render());
     let bare = Client { policy_uri: None, tos_uri: None, ..client.clone() };
-    add("consent without links", ConsentPage::new(frame(text), &bare, person(), &scope, "/a", "h").render());
+    add("consent without links", ConsentPage::new(frame(text), &bare, person(), &permissions, "/a", "h").render());
     for (name, advice) in [("error", None), ("error with advice", Some("Go back."))] {
         let page = ErrorPage {
             frame: frame(text),
@@ -137,9 +137,10 @@ fn t_p05_parameters_in_the_self_submitting_page_are_data() {
 #[test]
 fn t_k19_consent_shows_client_id_and_namespace_beside_the_name() {
     let client = Client { display_name: "Your Bank".to_owned(), ..testing::client() };
-    let scope = ScopeSet::parse("email openid notes:read").unwrap();
+    let permissions = oidc::testing::permissions("email openid notes:read");
     let account = testing::account();
-    let html = ConsentPage::new(frame("Example"), &client, (&account).into(), &scope, "/a", "h").render().unwrap();
+    let html =
+        ConsentPage::new(frame("Example"), &client, (&account).into(), &permissions, "/a", "h").render().unwrap();
     assert!(html.contains("<code id=\"client-id\">team-a.notes</code>"), "{html}");
     assert!(html.contains("<code id=\"client-namespace\">team-a</code>"));
     assert!(html.contains("<bdi>Your Bank</bdi>"));
@@ -152,11 +153,12 @@ fn t_k19_consent_shows_client_id_and_namespace_beside_the_name() {
 #[test]
 fn links_are_https_and_do_not_let_go_of_this_page() {
     let client = |policy: &str| Client { policy_uri: Some(policy.to_owned()), ..testing::client() };
-    let scope = ScopeSet::default();
+    let permissions = Permissions::default();
     let account = testing::account();
     let check = |policy: &str, expect: bool| {
         let client = client(policy);
-        let html = ConsentPage::new(frame("Example"), &client, (&account).into(), &scope, "/a", "h").render().unwrap();
+        let html =
+            ConsentPage::new(frame("Example"), &client, (&account).into(), &permissions, "/a", "h").render().unwrap();
         assert_eq!(html.contains("Privacy policy"), expect, "{policy}");
         assert_eq!(html.contains("rel=\"noopener noreferrer\""), expect);
     };

@@ -15,7 +15,7 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
         Ok(posted) => posted,
         Err(refused) => return refused.respond(&call),
     };
-    let Stage::Consent { user_uid, application_uid, session, scope } = handle.stage else {
+    let Stage::Consent { user_uid, application_uid, session, permissions } = handle.stage else {
         return Trouble::Handle(HandleError::Unreadable).respond(&call);
     };
     let decision = match form.take_text("decision").as_deref() {
@@ -23,6 +23,6 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
         Some("deny") => Decision::Deny,
         Some(_) | None => return Trouble::Incomplete.respond(&call),
     };
-    let consent = Some(ConsentAnswer { decision, user_uid, application_uid, session, shown: scope });
+    let consent = Some(ConsentAnswer { decision, user_uid, application_uid, session, shown: permissions });
     flow::run(&call, &headers, handle.received, Answers { chosen: None, consent }).await
 }

@@ -1,8 +1,8 @@
 //! Tables `consents` and `consent_scopes`.
 
 use oidc::ids::{ClientId, Uid};
+use oidc::permission::{Permission, Permissions};
 use oidc::records::ConsentRecord;
-use oidc::scope::{ScopeSet, ScopeToken};
 use oidc::time::Time;
 use rusqlite::{Connection, params};
 
@@ -24,17 +24,17 @@ impl Key {
     }
 }
 
-/// Adds the scopes to those that are there.
+/// Adds what was agreed to, to what that are there.
 pub(super) fn grant(connection: &Connection, consent: &ConsentRecord) -> Result<(), Fault> {
-    let ConsentRecord { issuer, user_uid, application_uid, client, scope, granted_at } = consent;
+    let ConsentRecord { issuer, user_uid, application_uid, client, permissions, granted_at } = consent;
     wholly(connection, || {
         let id: i64 = connection.prepare_cached(statements::GRANT_CONSENT)?.query_row(
             params![issuer, user_uid.as_str(), application_uid.as_str(), client.as_str(), granted_at.millis()],
             |row| row.get(0),
         )?;
         let mut add = connection.prepare_cached(statements::GRANT_SCOPE)?;
-        for token in scope.iter() {
-            add.execute(params![id, token.as_str()])?;
+        for permission in permissions.iter() {
+            add.execute(params![id, permission.to_string()])?;
         }
         Ok(())
     })
@@ -44,13 +44,13 @@ pub(super) fn find(connection: &Connection, key: Key) -> Result<Option<ConsentRe
     let mut statement = connection.prepare_cached(statements::FIND_CONSENT)?;
     let mut rows = statement.query([&key.issuer, key.user.as_str(), key.application.as_str()])?;
     let mut head: Option<(ClientId, Time)> = None;
-    let mut tokens = Vec::new();
+    let mut permissions = Vec::new();
     while let Some(row) = rows.next()? {
         if head.is_none() {
             head = Some((ClientId::new(row.get::<_, String>("client")?), values::time(row, "granted_at")?));
         }
         if let Some(text) = row.get::<_, Option<String>>("scope")? {
-            tokens.push(ScopeToken::parse(&text).map_err(|_| Fault::Unreadable { column: "scope", at: 0 })?);
+            permissions.push(Permission::parse(&text).map_err(|_| Fault::Unreadable { column: "scope", at: 0 })?);
         }
     }
     let Key { issuer, user, application } = key;
@@ -59,7 +59,7 @@ pub(super) fn find(connection: &Connection, key: Key) -> Result<Option<ConsentRe
         user_uid: user,
         application_uid: application,
         client,
-        scope: ScopeSet::from_iter(tokens),
+        permissions: Permissions::from_iter(permissions),
         granted_at,
     }))
 }

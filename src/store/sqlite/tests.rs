@@ -9,7 +9,7 @@ use rusqlite::params;
 use tempfile::TempDir;
 
 use super::*;
-use crate::suite::{NOW, assert_same, code, consent, family, scope, session, spent};
+use crate::suite::{NOW, assert_same, code, consent, family, permissions, session, spent};
 
 mod batches;
 mod files;
@@ -128,7 +128,7 @@ async fn rows_of_schema_version_1_are_read() {
     assert_eq!(serde_json::to_value(&record.challenge).unwrap(), serde_json::json!(vec![5; 32]));
     assert_eq!(record.redirect_uri, "https://app.example/cb");
     assert_eq!(record.expires_at, NOW.plus_secs(60));
-    assert_eq!(record.authorization.scope, scope("openid email"));
+    assert_eq!(record.authorization.permissions, permissions("openid email"));
     assert_eq!(record.authorization.auth_time, NOW.plus_secs(-5));
     let kept = store.find_family(family(1).id).await.unwrap().unwrap();
     assert_same(&kept.authorization, &record.authorization);

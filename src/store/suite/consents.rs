@@ -4,9 +4,10 @@
 #![expect(missing_docs, reason = "the names of the checks say what they check")]
 
 use oidc::ids::{ClientId, Uid};
+use oidc::permission::{Permission, Permissions};
 use oidc::records::ConsentRecord;
 
-use super::{NOW, Subjected, consent, scope};
+use super::{NOW, Subjected, consent, permissions};
 use crate::Ended;
 
 /// What is kept under the key of `like`.
@@ -21,8 +22,12 @@ pub(super) async fn revoke(store: &Subjected, like: &ConsentRecord) -> Ended {
 
 pub async fn a_consent_is_found_as_it_was_granted(store: Subjected) {
     assert_eq!(find(&store, &consent("")).await, None);
-    store.grant_consent(&consent("openid api:read!")).await.unwrap();
-    assert_eq!(find(&store, &consent("")).await, Some(consent("openid api:read!")));
+    let at_api =
+        ["read", "read https://a.example", "read https://b.example"].map(|text| Permission::parse(text).unwrap());
+    let all = permissions("openid api:read!").union(&Permissions::from_iter(at_api));
+    let consent = ConsentRecord { permissions: all, ..consent("") };
+    store.grant_consent(&consent).await.unwrap();
+    assert_eq!(find(&store, &consent).await, Some(consent));
 }
 
 pub async fn an_empty_consent_is_found(store: Subjected) {
@@ -35,7 +40,7 @@ pub async fn scopes_are_united_and_the_latest_time_stays(store: Subjected) {
     let later =
         ConsentRecord { client: ClientId::new("renamed"), granted_at: NOW.plus_secs(10), ..consent("email profile") };
     store.grant_consent(&later).await.unwrap();
-    let both = ConsentRecord { scope: scope("openid email profile"), ..later.clone() };
+    let both = ConsentRecord { permissions: permissions("openid email profile"), ..later.clone() };
     assert_eq!(find(&store, &both).await, Some(both.clone()));
     store.grant_consent(&ConsentRecord { granted_at: NOW, ..later }).await.unwrap();
     assert_eq!(find(&store, &both).await, Some(both));

@@ -11,7 +11,7 @@ use tokio::sync::Barrier;
 
 use super::consents::{find, revoke};
 use super::once::once;
-use super::{NOW, Subjected, assert_same, code, consent, family, scope, session, spent};
+use super::{NOW, Subjected, assert_same, code, consent, family, permissions, session, spent};
 use crate::{CodeFacts, Ended, Rotated, Spent, StoreError, Touched};
 
 const TASKS: u64 = 64;
@@ -114,7 +114,7 @@ pub async fn all_scopes_of_many_grants_are_kept(store: Subjected) {
     outcomes.into_iter().for_each(Result::unwrap);
     let all = (0..TASKS).map(|n| format!("api:{n}")).chain(["openid".to_owned()]).collect::<Vec<_>>().join(" ");
     let expect = ConsentRecord { granted_at: NOW.plus_secs(i64::try_from(TASKS - 1).unwrap()), ..consent("") };
-    assert_eq!(find(&store, &expect).await, Some(ConsentRecord { scope: scope(&all), ..expect }));
+    assert_eq!(find(&store, &expect).await, Some(ConsentRecord { permissions: permissions(&all), ..expect }));
 }
 
 pub async fn many_sessions_replace_the_same_one(store: Subjected) {

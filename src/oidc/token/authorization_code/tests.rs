@@ -58,7 +58,7 @@ fn the_rightful_party_gets_a_family() {
 fn a_refresh_token_comes_where_it_was_granted_and_may_be_had() {
     let refresh = |client: Client, granted: &str| {
         let realm = realm_of(ISSUER, vec![client], vec![account()]);
-        let facts = live_with(|code| code.authorization.scope = scope(granted));
+        let facts = live_with(|code| code.authorization.permissions = permissions(granted));
         decide_in(&realm, &[], facts, NOW).unwrap().refresh
     };
     let first = Some(crate::records::Generation { number: 0, reached_at: NOW });

@@ -9,7 +9,7 @@ use crate::testing::*;
 /// A family whose third refresh token is the good one, since a minute.
 fn family() -> FamilyRecord {
     let mut family = family_record();
-    family.authorization.scope = scope("openid email offline_access");
+    family.authorization.permissions = permissions("openid email offline_access");
     family.refresh = Some(Generation { number: 2, reached_at: NOW.plus_secs(-60) });
     family.created_at = NOW.plus_secs(-600);
     family
@@ -157,7 +157,7 @@ fn t_p12_scope_shrinks_and_never_grows() {
 #[test]
 fn a_narrower_answer_leaves_the_family_as_wide_as_it_was() {
     let (_, rotated, scope) = decide_in(&realm_with(offline_client()), 2, &[("scope", "openid")], family()).unwrap();
-    assert_eq!((scope.as_str(), rotated.authorization.scope), ("openid", family().authorization.scope));
+    assert_eq!((scope.as_str(), rotated.authorization.permissions), ("openid", family().authorization.permissions));
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use oidc::records::ConsentRecord;
-use oidc::scope::ScopeToken;
 
 use super::*;
 
@@ -132,10 +131,9 @@ async fn verify(store: &Sqlite, verb: &str, n: u64) {
         "open" => store.find_session(session(n).id).await.unwrap().is_some(),
         "end" => store.find_session(session(n).id).await.unwrap().is_none(),
         "grant" => {
-            let ConsentRecord { issuer, user_uid, application_uid, scope, .. } = granted(n);
+            let ConsentRecord { issuer, user_uid, application_uid, permissions, .. } = granted(n);
             let found = store.find_consent(&issuer, &user_uid, &application_uid).await.unwrap();
-            let token: Vec<&ScopeToken> = scope.iter().collect();
-            found.is_some_and(|found| found.scope.iter().any(|kept| token == [kept]))
+            found.is_some_and(|found| permissions.is_subset(&found.permissions))
         }
         other => panic!("unknown verb {other}"),
     };
