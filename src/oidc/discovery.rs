@@ -3,6 +3,7 @@
 use crypto::{Algorithm, KeyRing};
 use serde_json::{Value, json};
 
+use crate::acr::Acr;
 use crate::claims::StandardClaim;
 use crate::client::{ClientAuthMethod, GrantType, ResponseMode, ResponseType};
 use crate::prompt::Prompt;
@@ -60,7 +61,7 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
     let url = |endpoint: Endpoint| issuer.endpoint(endpoint.path());
     let algorithms = keys.algorithms().into_iter().chain([Algorithm::HS256]).map(Algorithm::as_str).collect::<Vec<_>>();
     let claims: Vec<&str> =
-        ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "at_hash", "c_hash", "sid"]
+        ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "c_hash", "sid"]
             .into_iter()
             .chain(StandardClaim::ALL.iter().map(|claim| claim.as_str()))
             .collect();
@@ -84,13 +85,14 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
         "token_endpoint_auth_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": wire(Prompt::ALL, Prompt::as_str),
+        "acr_values_supported": wire(Acr::ALL, Acr::as_str),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "userinfo_signing_alg_values_supported": keys.algorithms().into_iter().map(Algorithm::as_str).collect::<Vec<_>>(),
         "claims_supported": claims,
         "claim_types_supported": ["normal"],
         "authorization_response_iss_parameter_supported": true,
-        "claims_parameter_supported": false,
+        "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
     })

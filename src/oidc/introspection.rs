@@ -48,7 +48,7 @@ pub fn permit(caller: &Authenticated<'_>) -> Result<(), Refusal> {
 #[derive(Debug)]
 pub enum Shown<'c> {
     /// An access token, of any client.
-    Access(AccessToken<'c>),
+    Access(Box<AccessToken<'c>>),
     /// A refresh token of the client that shows it.
     Refresh(RefreshToken),
 }
@@ -64,7 +64,7 @@ impl<'c> Shown<'c> {
     ) -> Option<Self> {
         match RefreshToken::open(keys, realm, caller.client(), text) {
             Some(token) => Some(Self::Refresh(token)),
-            None => access_token::read(realm, keys, text, now).ok().map(Self::Access),
+            None => access_token::read(realm, keys, text, now).ok().map(Box::new).map(Self::Access),
         }
     }
 

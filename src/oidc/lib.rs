@@ -8,9 +8,13 @@
 //! This member waits for nothing, reads no clock and draws no randomness: all three are arguments. It knows no HTTP
 //! framework and no database.
 
+#[macro_use]
+mod wire;
+
 pub mod access_token;
 pub mod account;
 pub mod acknowledge;
+pub mod acr;
 pub mod audience;
 pub mod authorize;
 pub mod catalog;

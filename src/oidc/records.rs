@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::acr::Acr;
+use crate::claims::ClaimsRequest;
 use crate::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
 use crate::opaque::ProofHash;
 use crate::permission::Permissions;
@@ -32,6 +34,12 @@ pub struct Authorization {
     pub auth_time_requested: bool,
     /// How they did (RFC 8176).
     pub amr: Vec<String>,
+    /// How well that proved it, where the request wanted to know (OIDC Core §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Acr>,
+    /// Claims that the request asked for by name.
+    #[serde(default, skip_serializing_if = "ClaimsRequest::is_empty")]
+    pub claims: ClaimsRequest,
     /// The session in which it was granted, if it was in a browser.
     pub session: Option<SessionId>,
     /// The API that the request named (RFC 8707 §2.1): no token is issued for another.

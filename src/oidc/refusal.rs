@@ -56,6 +56,8 @@ codes! {
     ServerError = "server_error",
     /// RFC 6749 §4.1.2.1.
     TemporarilyUnavailable = "temporarily_unavailable",
+    /// OpenID Connect Core Error Code `unmet_authentication_requirements` §2.
+    UnmetAuthenticationRequirements = "unmet_authentication_requirements",
     /// RFC 6749 §4.1.2.1, §5.2.
     UnauthorizedClient = "unauthorized_client",
     /// RFC 6749 §5.2.
@@ -86,12 +88,14 @@ macro_rules! reasons {
 
 reasons! {
     AccountGone = "account_gone",
+    AcrUnmet = "acr_unmet",
     AssertionInvalid = "assertion_invalid",
     AssertionReplayed = "assertion_replayed",
     AudienceMismatch = "audience_mismatch",
     BearerMalformed = "bearer_malformed",
     BearerMissing = "bearer_missing",
     BearerTwice = "bearer_twice",
+    ClaimsMalformed = "claims_malformed",
     ClientAuthenticationMalformed = "client_authentication_malformed",
     ClientAuthenticationMethod = "client_authentication_method",
     ClientAuthenticationMissing = "client_authentication_missing",

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::account::{Account, Accounts};
 use crate::catalog::{Realm, RealmParts, RealmSettings};
-use crate::claims::StandardClaim;
+use crate::claims::{ClaimsRequest, StandardClaim};
 use crate::client::{
     AbsentClaims, AccessTokenFormat, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod,
     ClientAuthentication, ConsentMode, DefaultAudience, GrantType, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce,
@@ -305,6 +305,8 @@ pub fn code_record() -> CodeRecord {
             auth_time: NOW.plus_secs(-30),
             auth_time_requested: false,
             amr: vec!["pwd".to_owned()],
+            acr: None,
+            claims: ClaimsRequest::default(),
             session: Some(SessionId::new(Uuid::from_u128(1))),
             resource: None,
         },

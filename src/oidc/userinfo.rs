@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::access_token::{self, AccessToken, Holder};
 use crate::catalog::Realm;
-use crate::claims::{ClaimTarget, release};
+use crate::claims::{ClaimTarget, ClaimsRequest, release};
 use crate::client::Client;
 use crate::form::Form;
 use crate::issue::IssueError;
@@ -85,7 +85,9 @@ pub fn decide(
     };
     let mut claims = Map::new();
     claims.insert("sub".to_owned(), Value::String(account.subject.as_str().to_owned()));
-    claims.extend(release(token.client(), account, token.scope(), ClaimTarget::Userinfo));
+    let none = ClaimsRequest::default();
+    let asked = family.map_or(&none, |family| &family.authorization.claims);
+    claims.extend(release(token.client(), account, token.scope(), asked, ClaimTarget::Userinfo));
     Ok(claims)
 }
 

@@ -124,6 +124,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::RequestNotSupported
         | ErrorCode::RequestUriNotSupported
         | ErrorCode::UnauthorizedClient
+        | ErrorCode::UnmetAuthenticationRequirements
         | ErrorCode::UnsupportedGrantType
         | ErrorCode::UnsupportedResponseType
         | ErrorCode::UnsupportedTokenType => StatusCode::BAD_REQUEST,

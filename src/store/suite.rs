@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use oidc::acr::Acr;
+use oidc::claims::{ClaimsRequest, StandardClaim};
 use oidc::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
 use oidc::opaque::ProofHash;
 use oidc::permission::{Permission, Permissions};
@@ -124,6 +126,8 @@ pub fn authorization(n: u64) -> Authorization {
         auth_time: NOW.plus_secs(-5),
         auth_time_requested: true,
         amr: vec!["pwd".to_owned()],
+        acr: Some(Acr::OneFactor),
+        claims: ClaimsRequest { id_token: [StandardClaim::Email].into(), userinfo: [StandardClaim::Name].into() },
         session: Some(SessionId::new(uuid(n))),
         resource: Some("https://api.example/a'b".to_owned()),
     }

@@ -4,6 +4,7 @@
 
 mod assertions;
 mod authorize;
+mod claims;
 mod client_credentials;
 mod consent;
 mod documents;

@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 use super::address::brings_tokens;
 use super::{Addressed, Checked, Demands, Dropped, Param, RedirectError};
 use crate::audience::{self, Untargeted};
+use crate::claims::ClaimsParameter;
 use crate::client::{GrantType, Pkce, RefreshTokenIssuance, ResponseMode, ResponseType};
 use crate::ids::Subject;
 use crate::pkce::Challenge;
@@ -47,7 +48,12 @@ impl<'c> Addressed<'c> {
         }
         let challenge = if response_type.has_code() { self.challenge()? } else { None };
         let max_age_seconds = self.max_age()?;
-        let hint = self.hint(now)?;
+        let (hint, claims) = (self.hint(now)?, self.claims()?);
+        let ClaimsParameter { about, subject, auth_time, acr, acr_values: _ } = claims;
+        if hint.as_ref().zip(subject.as_ref()).is_some_and(|(hint, subject)| hint != subject) {
+            let description = "`id_token_hint` and the `sub` that `claims` asks for are of two people";
+            return Err((ErrorCode::InvalidRequest, Why::HintInvalid, description));
+        }
         let resource = self.resource()?;
         let permissions = self.client.permissions(&scope, resource.as_deref())?;
         if resource.is_some() || response_type.has_token() {
@@ -58,7 +64,20 @@ impl<'c> Addressed<'c> {
         if response_type.has_id_token() {
             id_token_from_here(&scope, nonce.as_deref())?;
         }
-        Ok(Demands { response_type, permissions, prompts, max_age_seconds, challenge, nonce, hint, resource, dropped })
+        Ok(Demands {
+            response_type,
+            permissions,
+            prompts,
+            max_age_seconds,
+            challenge,
+            nonce,
+            hint: hint.or(subject),
+            claims: about.of(self.client),
+            wants_auth_time: auth_time || max_age_seconds.is_some() || self.client.require_auth_time,
+            wants_acr: acr || self.param(Param::AcrValues).is_some_and(|values| !values.is_empty()),
+            resource,
+            dropped,
+        })
     }
 
     fn resource(&self) -> Result<Option<String>, Fault> {
@@ -235,6 +254,23 @@ impl<'c> Addressed<'c> {
             Why::MaxAgeMalformed,
             "`max_age` must be a whole number of seconds, 0 or more",
         ))
+    }
+
+    /// OIDC Core §5.5.
+    fn claims(&self) -> Result<ClaimsParameter, Fault> {
+        let Some(text) = self.param(Param::Claims) else { return Ok(ClaimsParameter::default()) };
+        let claims = ClaimsParameter::parse(text).map_err(|_| {
+            let description =
+                "`claims` must be a JSON object with members id_token and userinfo, whose members are null or objects";
+            (ErrorCode::InvalidRequest, Why::ClaimsMalformed, description)
+        })?;
+        if !claims.acr_can_be_met() {
+            // §5.5.1.1: as if the login had failed.
+            let description =
+                "the authentication context that `claims` demands cannot be reached here: see acr_values_supported";
+            return Err((ErrorCode::UnmetAuthenticationRequirements, Why::AcrUnmet, description));
+        }
+        Ok(claims)
     }
 
     /// OIDC Core §3.1.2.1: a hint must be an id_token of this issuer for this client; an expired one will do.

@@ -4,6 +4,7 @@ use crypto::ServerKeys;
 
 use super::identify::{Identified, Login, Pause};
 use super::{Demands, Dropped, Received, RedirectError, Reply, ReplyTo};
+use crate::acr::Acr;
 use crate::audience;
 use crate::catalog::Realm;
 use crate::client::{Client, ConsentMode, OfflineAccess, ResponseType};
@@ -106,7 +107,7 @@ impl<'c> Identified<'c> {
                     "the person refused to share what was asked for",
                 )));
             }
-            Some(Answer { decision: Decision::Allow, shown }) if demands.permissions.is_subset(shown) => true,
+            Some(Answer { decision: Decision::Allow, shown }) if demands.agreement().is_subset(shown) => true,
             Some(Answer { decision: Decision::Allow, shown: _ }) | None => {
                 if must_ask(client, &demands, &to.redirect_uri, remembered) {
                     if demands.prompts.contains(&Prompt::None) {
@@ -117,7 +118,7 @@ impl<'c> Identified<'c> {
                         )));
                     }
                     let form_action = to.form_action().to_owned();
-                    let permissions = demands.permissions;
+                    let permissions = demands.agreement();
                     return Err(Pause::Consent(Box::new(ConsentAsk {
                         client,
                         login,
@@ -146,7 +147,14 @@ fn must_ask(client: &Client, demands: &Demands, redirect_uri: &str, remembered: 
                 && demands.permissions.has(offline)
                 && !remembered.is_some_and(|agreed| agreed.has(offline))
         }
-        ConsentMode::Required => !remembered.is_some_and(|agreed| demands.permissions.is_subset(agreed)),
+        ConsentMode::Required => !remembered.is_some_and(|agreed| demands.agreement().is_subset(agreed)),
+    }
+}
+
+impl Demands {
+    /// What a person has to agree to.
+    fn agreement(&self) -> Permissions {
+        self.permissions.union(&self.claims.permissions())
     }
 }
 
@@ -158,24 +166,28 @@ impl Granted<'_> {
     /// No key, or no signature; and what the client is told.
     pub fn issue(self, fresh: &Fresh, keys: &ServerKeys, now: Time) -> Result<Issued, (IssueError, RedirectError)> {
         let Self { realm, client, to, demands, login, agreed_now } = self;
+        let issuer = realm.issuer.as_str().to_owned();
+        let agreed = agreed_now.then(|| demands.agreement());
         let Demands {
             response_type,
             permissions,
             prompts,
-            max_age_seconds,
+            max_age_seconds: _,
             challenge,
             nonce,
             hint: _,
+            claims,
+            wants_auth_time,
+            wants_acr,
             resource,
             dropped,
         } = demands;
-        let issuer = realm.issuer.as_str().to_owned();
-        let consent = agreed_now.then(|| ConsentRecord {
+        let consent = agreed.map(|permissions| ConsentRecord {
             issuer: issuer.clone(),
             user_uid: login.account.uid.clone(),
             application_uid: client.uid.clone(),
             client: client.id.clone(),
-            permissions: permissions.clone(),
+            permissions,
             granted_at: now,
         });
         let authorization = Authorization {
@@ -187,10 +199,10 @@ impl Granted<'_> {
             permissions,
             nonce,
             auth_time: login.session.auth_time,
-            auth_time_requested: client.require_auth_time
-                || max_age_seconds.is_some()
-                || prompts.contains(&Prompt::Login),
+            auth_time_requested: wants_auth_time || prompts.contains(&Prompt::Login),
             amr: login.session.amr.clone(),
+            acr: wants_acr.then(|| Acr::of(&login.session.amr)).flatten(),
+            claims,
             session: Some(login.session.id),
             resource,
         };

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Realm;
+use crate::claims::ClaimsRequest;
 use crate::client::{Client, ResponseType};
 use crate::ids::Subject;
 use crate::permission::Permissions;
@@ -74,7 +75,11 @@ struct Demands {
     max_age_seconds: Option<i64>,
     challenge: Option<Challenge>,
     nonce: Option<String>,
+    /// Who must be logged in.
     hint: Option<Subject>,
+    claims: ClaimsRequest,
+    wants_auth_time: bool,
+    wants_acr: bool,
     resource: Option<String>,
     dropped: Option<Dropped>,
 }

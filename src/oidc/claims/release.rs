@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::request::ClaimsRequest;
 use super::standard::StandardClaim;
 use crate::account::Account;
 use crate::client::{AbsentClaims, Client, GroupsClaim, ScopeClaims, UserAccess};
@@ -42,13 +43,20 @@ pub enum ExtraValue {
 }
 
 /// The claims about `account` that `target` receives. `sub` and the protocol's own members are not among them.
-pub fn release(client: &Client, account: &Account, scope: &ScopeSet, target: ClaimTarget) -> Map<String, Value> {
-    let by_scope = match target {
-        ClaimTarget::Userinfo => true,
-        ClaimTarget::IdToken => client.id_token.scope_claims == ScopeClaims::IdTokenToo,
-        ClaimTarget::AccessToken => false,
+pub fn release(
+    client: &Client,
+    account: &Account,
+    scope: &ScopeSet,
+    asked: &ClaimsRequest,
+    target: ClaimTarget,
+) -> Map<String, Value> {
+    let none = BTreeSet::new();
+    let (by_scope, by_name) = match target {
+        ClaimTarget::Userinfo => (true, &asked.userinfo),
+        ClaimTarget::IdToken => (client.id_token.scope_claims == ScopeClaims::IdTokenToo, &asked.id_token),
+        ClaimTarget::AccessToken => (false, &none),
     };
-    select(client, account, scope, target, by_scope)
+    select(client, account, scope, by_name, target, by_scope)
 }
 
 /// The claims of a client's own token: those that are the same for everybody.
@@ -61,23 +69,31 @@ pub(crate) fn release_fixed(client: &Client, target: ClaimTarget) -> Map<String,
     fixed.collect()
 }
 
-/// The claims of an id_token that comes without an access token: all that userinfo would say by scope, too.
-pub(crate) fn release_all(client: &Client, account: &Account, scope: &ScopeSet) -> Map<String, Value> {
-    select(client, account, scope, ClaimTarget::IdToken, true)
+/// The claims of an id_token that comes without an access token: all that userinfo would say, too.
+pub(crate) fn release_all(
+    client: &Client,
+    account: &Account,
+    scope: &ScopeSet,
+    asked: &ClaimsRequest,
+) -> Map<String, Value> {
+    select(client, account, scope, &asked.everywhere(), ClaimTarget::IdToken, true)
 }
 
 fn select(
     client: &Client,
     account: &Account,
     scope: &ScopeSet,
+    by_name: &BTreeSet<StandardClaim>,
     target: ClaimTarget,
     by_scope: bool,
 ) -> Map<String, Value> {
     let mut claims = Map::new();
-    for claim in StandardClaim::ALL.iter().copied().filter(|claim| scope.has(claim.scope())) {
+    for claim in StandardClaim::ALL.iter().copied() {
         // The groups scope goes to the id_token and userinfo alike: most relying parties look only at the id_token.
         let groups = claim == StandardClaim::Groups;
-        if !(by_scope || groups && target == ClaimTarget::IdToken) {
+        let by_scope = scope.has(claim.scope()) && (by_scope || groups && target == ClaimTarget::IdToken);
+        // What was asked for by name may have been withdrawn since.
+        if !(by_scope || by_name.contains(&claim) && client.scopes.has(claim.scope())) {
             continue;
         }
         let value = if groups { groups_value(client, account) } else { account.claims.get(&claim).cloned() };

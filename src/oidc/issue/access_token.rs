@@ -36,8 +36,8 @@ pub(super) fn about(
     now: Time,
     random: [u8; 16],
 ) -> Result<String, IssueError> {
-    let Basis { client, account, scope, family, .. } = *basis;
-    let extra = release(client, account, scope, ClaimTarget::AccessToken);
+    let Basis { client, account, authorization, scope, family, .. } = *basis;
+    let extra = release(client, account, scope, &authorization.claims, ClaimTarget::AccessToken);
     sign(client, account.subject.as_str(), target, (realm, keys), now, jti(family, random), extra)
 }
 

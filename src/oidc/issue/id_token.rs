@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Basis, IssueError, Occasion};
+use crate::acr::Acr;
 use crate::catalog::Realm;
 use crate::claims::{ClaimTarget, release, release_all};
 use crate::client::AtHash;
@@ -24,6 +25,8 @@ struct Claims<'a> {
     nonce: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     amr: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<Acr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,14 +77,15 @@ pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) 
         auth_time: granted.auth_time_requested.then(|| granted.auth_time.secs()),
         nonce,
         amr: &granted.amr,
+        acr: granted.acr,
         sid: granted.session,
         at_hash: access_token.map(hash),
         c_hash: code.map(hash),
         // OIDC Core §5.4: where no access token will ever open userinfo, they have no other place.
         about: if alone || target.is_some_and(|target| !target.is_for_userinfo) {
-            release_all(client, account, scope)
+            release_all(client, account, scope, &granted.claims)
         } else {
-            release(client, account, scope, ClaimTarget::IdToken)
+            release(client, account, scope, &granted.claims, ClaimTarget::IdToken)
         },
     };
     let no_key = IssueError::NoKey(settings.algorithm);

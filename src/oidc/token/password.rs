@@ -10,6 +10,7 @@ use super::{invalid, missing, read_scope, refused};
 use crate::account::Account;
 use crate::audience::{self, Target};
 use crate::catalog::Realm;
+use crate::claims::ClaimsRequest;
 use crate::client::{Client, GrantType};
 use crate::client_auth::Authenticated;
 use crate::family;
@@ -103,6 +104,8 @@ impl<'c> Judged<'c> {
             auth_time: now,
             auth_time_requested: client.require_auth_time,
             amr: vec!["pwd".to_owned()],
+            acr: None,
+            claims: ClaimsRequest::default(),
             session: None,
             resource,
         };

@@ -313,12 +313,11 @@ async fn a_page_that_was_left_open_has_expired() {
 async fn t_p38_a_request_that_cannot_travel_is_refused() {
     let server = Server::new();
     let mut browser = server.browser();
-    let long = "%22".repeat(4000);
-    let answer = browser.get(&auth_url(&format!("&state={long}&claims={long}&registration="))).await;
-    assert!(answer.status == StatusCode::OK || answer.status == StatusCode::PAYLOAD_TOO_LARGE, "{:?}", answer.status);
-    let big = "\u{1}".repeat(4096);
-    let answer = browser
-        .post("/oidc/auth", &format!("{}&state={big}&claims={big}", auth_url("").split_once('?').unwrap().1))
-        .await;
+    let (long, nonce) = ("%22".repeat(4000), "%22".repeat(1000));
+    let answer = browser.get(&auth_url(&format!("&state={long}&nonce={nonce}"))).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let [big, less, little] = [4096, 1024, 256].map(|octets| "\u{1}".repeat(octets));
+    let parameters = format!("&state={big}&nonce={less}&login_hint={little}&ui_locales={little}");
+    let answer = browser.post("/oidc/auth", &format!("{}{parameters}", auth_url("").split_once('?').unwrap().1)).await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "six octets of JSON for each of these");
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use oidc::claims::ClaimsRequest;
 use oidc::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
 use oidc::opaque::ProofHash;
 use oidc::permission::Permission;
@@ -114,6 +115,8 @@ fn pair(n: u64) -> (CodeRecord, FamilyRecord) {
         auth_time: NOW,
         auth_time_requested: false,
         amr: vec!["pwd".to_owned()],
+        acr: None,
+        claims: ClaimsRequest::default(),
         session: Some(SessionId::new(row)),
         resource: None,
     };

@@ -6,7 +6,7 @@ use crate::testing::*;
 fn released(change: impl FnOnce(&mut Client), scopes: &str, target: ClaimTarget) -> Value {
     let mut client = client();
     change(&mut client);
-    Value::Object(release(&client, &account(), &scope(scopes), target))
+    Value::Object(release(&client, &account(), &scope(scopes), &ClaimsRequest::default(), target))
 }
 
 #[test]
