@@ -4,6 +4,7 @@ mod asks;
 mod client;
 mod principal;
 mod secret;
+mod sector;
 
 use std::collections::BTreeSet;
 
@@ -17,6 +18,7 @@ use oidc::uri::{RedirectKind, RedirectUri};
 pub(crate) use client::{account_client, client};
 pub(crate) use principal::Principal;
 pub(crate) use secret::{Credentials, credentials};
+pub(crate) use sector::sector_key;
 
 use crate::group::Groups;
 use crate::inputs::Inputs;
@@ -45,6 +47,8 @@ pub(crate) struct Application<'a> {
     /// What its provider, if there is one that permits the namespace, says.
     pub(crate) attached: Option<Attached<'a>>,
     redirect_uris: Vec<RedirectUri>,
+    /// Of pairwise subjects; none: they are public.
+    sector: Option<String>,
     scopes: ScopeSet,
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -140,12 +144,16 @@ impl<'a> Application<'a> {
         };
         diagnostics.extend(unsupported::application(spec));
         let (redirect_uris, scopes) = shapes(object, &mut diagnostics);
+        let sector = sector::sector(spec, &redirect_uris).unwrap_or_else(|diagnostic| {
+            diagnostics.push(diagnostic);
+            None
+        });
         diagnostics.append(&mut shaped);
         // What the reader sees first is what decides.
         diagnostics.sort_by_key(|diagnostic| diagnostic.condition != ConditionType::Accepted);
         let uid = object.metadata.uid.clone().map(Uid::new);
         let introspects = BTreeSet::new();
-        Self { key, object, uid, own, accounts, introspects, attached, redirect_uris, scopes, diagnostics }
+        Self { key, object, uid, own, accounts, introspects, attached, redirect_uris, sector, scopes, diagnostics }
     }
 
     /// The application and its accounts.

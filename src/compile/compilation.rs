@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Kind, ObjectKey, Reason};
-use crypto::Algorithm;
+use crypto::{Algorithm, Secret};
 use oidc::account::Accounts;
 use oidc::catalog::{Catalog, Realm, RealmParts};
 use oidc::client::Client;
 use oidc::ids::Uid;
 
 use crate::across::{Age, Claim, settle};
-use crate::application::{Application, Credentials, account_client, client, credentials};
+use crate::application::{Application, Credentials, account_client, client, credentials, sector_key};
 use crate::group::{Group, Groups, memberships};
 use crate::inputs::{CLIENT_CREDENTIALS_TYPE, Epoch, Inputs, Mode, ProviderMaterial, SecretInput};
 use crate::policy::{Allowances, NamespaceLabels};
@@ -201,8 +201,15 @@ fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, Secrets) {
         let mut prove = |index| proved(application, index, (provider, material), &uid, epoch, &mut secrets);
         let Some(own) = prove(0) else { continue };
         let accounts: Vec<_> = (1..=accounts).map(prove).collect();
+        let sector_key = match sector_key(application, provider, material) {
+            Ok(key) => key,
+            Err(diagnostic) => {
+                application.diagnostics.push(diagnostic);
+                continue;
+            }
+        };
         if application.can_be_signed(&material.signing) {
-            served(&mut clients, application, provider, &uid, own, accounts);
+            served(&mut clients, application, provider, &uid, (own, sector_key), accounts);
         }
     }
     (clients, secrets)
@@ -238,12 +245,12 @@ fn served(
     application: &Application<'_>,
     provider: &Provider<'_>,
     uid: &Uid,
-    own: Credentials,
+    (own, sector_key): (Credentials, Option<Secret<String>>),
     accounts: Vec<Option<Credentials>>,
 ) {
     let Some(attached) = &application.attached else { return };
     let here = clients.entry(provider.key.clone()).or_default();
-    let own = client(application, attached, uid, own);
+    let own = client(application, attached, uid, own, sector_key);
     for (account, credentials) in application.accounts.iter().zip(accounts) {
         here.extend(credentials.map(|credentials| Arc::new(account_client(&own, account, uid, credentials))));
     }

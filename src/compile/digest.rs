@@ -127,6 +127,8 @@ fn client(client: &Client) -> [u8; 32] {
         resources,
         introspects,
         shared_secret,
+        subject_type,
+        sector_key,
         display_name,
         authentication,
         redirect_uris,
@@ -183,6 +185,8 @@ fn client(client: &Client) -> [u8; 32] {
     }
     writer.texts(introspects.iter().map(String::as_str));
     writer.optional(shared_secret.as_ref().map(|secret| secret.expose().as_str()));
+    writer.text(subject_type.as_str());
+    writer.optional(sector_key.as_ref().map(|key| key.expose().as_str()));
     writer.texts(redirect_uris.iter().map(RedirectUri::as_str));
     writer.text(match application_type {
         ApplicationType::Web => "web",

@@ -3,7 +3,7 @@
 
 use api::{
     BackchannelLogout, ClientAuthentication, ClientAuthenticationType, FrontchannelLogout, GrantType, LoginIdentifier,
-    OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation, SessionManagement, Signing, SubjectType,
+    OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation, SessionManagement, Signing,
 };
 
 use crate::verdict::Diagnostic;
@@ -47,7 +47,6 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
         };
         found.note(missing, format!("spec.grantTypes[{index}]"), &format!("grant type `{grant}`"), REMOVE);
     }
-    found.note(spec.subject_type == SubjectType::Pairwise, "spec.subjectType", "Pairwise", "write Public");
     found.note(spec.initiate_login_uri.is_some(), "spec.initiateLoginURI", "login that starts elsewhere", REMOVE);
     found.note(spec.logo_uri.is_some(), "spec.logoURI", "a logo", REMOVE);
     client_authentication("spec", &spec.client_authentication, &mut found);

@@ -13,6 +13,9 @@ pub enum DerivedPurpose {
     ClientSecret,
     /// A further key in the application's Secret.
     DerivedKey,
+    /// The key of a sector, from which pairwise subjects are made (OIDC Core §8.1). It is no application's: those of one
+    /// sector see the same subjects.
+    SectorKey,
 }
 
 impl DerivedPurpose {
@@ -21,6 +24,7 @@ impl DerivedPurpose {
         match self {
             Self::ClientSecret => "client-secret",
             Self::DerivedKey => "derived-key",
+            Self::SectorKey => "sector-key",
         }
     }
 }
@@ -77,6 +81,11 @@ impl Seeds {
     /// The generation that new secrets are derived from.
     pub fn newest(&self) -> u32 {
         self.newest
+    }
+
+    /// The generation that keys are derived from which must never change. It is there for as long as the seed is.
+    pub fn oldest(&self) -> u32 {
+        self.generations.first_key_value().map_or(self.newest, |(generation, _)| *generation)
     }
 
     /// The generations, ascending.

@@ -1,9 +1,11 @@
 //! FIPS 180-4 digests; OIDC Core §3.1.3.6: `at_hash` and `c_hash`.
 
 use aws_lc_rs::digest::{SHA256, SHA384, SHA512, digest};
+use aws_lc_rs::hmac;
 
 use crate::alg::Algorithm;
-use crate::b64;
+use crate::secret::Secret;
+use crate::{b64, frame};
 
 macro_rules! sha {
     ($name:ident, $algorithm:ident, $length:literal) => {
@@ -18,6 +20,16 @@ macro_rules! sha {
 sha!(sha256, SHA256, 32);
 sha!(sha384, SHA384, 48);
 sha!(sha512, SHA512, 64);
+
+/// RFC 2104: HMAC-SHA-256 over the parts, each framed by its length, as base64url.
+pub fn keyed(key: &Secret<String>, parts: &[&[u8]]) -> String {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes()));
+    for part in parts {
+        context.update(&frame::length64(part));
+        context.update(part);
+    }
+    b64::encode(context.sign().as_ref())
+}
 
 /// The left half of the digest that belongs to the algorithm, as base64url: `at_hash`, `c_hash` (OIDC Core §3.1.3.6,
 /// §3.3.2.11).
@@ -46,6 +58,20 @@ mod tests {
         let check = |data: &str, expect: &str| assert_eq!(left_half(Algorithm::RS256, data.as_bytes()), expect);
         check("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "77QmUPtjPfzWtF2AnpK9RQ");
         check("Qcb0Orv1zh30vL1MPRsbm-diHiMwcLyZvn1arpZv-Jxf_11jnpEX3Tgfvk", "LDktKdoQak3Pk0cnXxCltA");
+    }
+
+    #[test]
+    fn every_part_of_a_keyed_hash_counts_by_itself() {
+        let keyed = |key: &str, parts: &[&str]| {
+            super::keyed(&Secret::new(key.to_owned()), &parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+        };
+        let all = [keyed("k", &["ab", "c"]), keyed("k", &["a", "bc"]), keyed("k", &["abc"]), keyed("l", &["ab", "c"])];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+        assert_eq!(all[0], keyed("k", &["ab", "c"]));
+        // RFC 2104 written out over the framed text.
+        let text = b"\0\0\0\0\0\0\0\x03abc";
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"k");
+        assert_eq!(all[2], b64::encode(hmac::sign(&key, text).as_ref()));
     }
 
     #[test]

@@ -41,15 +41,13 @@ pub enum Purpose {
     AccessToken,
     /// A replica's word on what it has loaded.
     Acknowledge,
-    /// Pairwise subjects (OIDC Core §8.1).
-    Pairwise,
     /// Forms of the console.
     ConsoleForm,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 10] = [
         Self::LoginHandle,
         Self::ConsentHandle,
         Self::ResumeHandle,
@@ -59,7 +57,6 @@ impl Purpose {
         Self::RefreshToken,
         Self::AccessToken,
         Self::Acknowledge,
-        Self::Pairwise,
         Self::ConsoleForm,
     ];
 
@@ -75,7 +72,6 @@ impl Purpose {
             Self::RefreshToken => "refresh-token",
             Self::AccessToken => "access-token",
             Self::Acknowledge => "acknowledge",
-            Self::Pairwise => "pairwise",
             Self::ConsoleForm => "console-form",
         }
     }

@@ -182,9 +182,14 @@ impl<'c> AccessToken<'c> {
         let Some(id) = *named else { return Ok(Holder::Client) };
         let family = family.filter(|family| family.id == id && family.revoked_at.is_none());
         let granted = &family.ok_or(Why::FamilyRevoked)?.authorization;
-        if !granted.is_of(realm, client) || granted.subject.as_str() != claims.sub {
+        if !granted.is_of(realm, client) {
             return Err(Why::ClientMismatch);
         }
-        granted.account(realm, client).map(Holder::Person).ok_or(Why::AccountGone)
+        let account = granted.account(realm, client).ok_or(Why::AccountGone)?;
+        // What the person is to the client may have been changed.
+        if client.subject_of(account).as_deref() != Some(claims.sub.as_str()) {
+            return Err(Why::SubjectMismatch);
+        }
+        Ok(Holder::Person(account))
     }
 }

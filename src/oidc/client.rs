@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::claims::ExtraClaim;
 use crate::ids::{ClientId, GroupName, Uid};
 use crate::scope::{ScopeSet, ScopeToken};
+use crate::subject::SubjectType;
 use crate::time::Time;
 use crate::uri::RedirectUri;
 
@@ -113,6 +114,12 @@ pub struct Client {
     /// sealed, beside the client.
     #[serde(skip)]
     pub shared_secret: Option<Secret<String>>,
+    /// Who people are to it.
+    #[serde(default, skip_serializing_if = "SubjectType::is_public")]
+    pub subject_type: SubjectType,
+    /// The key of its sector, from which pairwise subjects are made. Records carry it sealed, beside the client.
+    #[serde(skip)]
+    pub sector_key: Option<Secret<String>>,
     /// Registered redirect URIs, compared exactly.
     pub redirect_uris: Vec<RedirectUri>,
     /// Web or native.

@@ -8,6 +8,7 @@ use crate::claims::StandardClaim;
 use crate::client::{ClientAuthMethod, GrantType, ResponseMode, ResponseType};
 use crate::prompt::Prompt;
 use crate::scope::StandardScope;
+use crate::subject::SubjectType;
 use crate::uri::Issuer;
 
 macro_rules! endpoints {
@@ -86,7 +87,7 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": wire(Prompt::ALL, Prompt::as_str),
         "acr_values_supported": wire(Acr::ALL, Acr::as_str),
-        "subject_types_supported": ["public"],
+        "subject_types_supported": wire(SubjectType::ALL, SubjectType::as_str),
         "id_token_signing_alg_values_supported": algorithms,
         "userinfo_signing_alg_values_supported": keys.algorithms().into_iter().map(Algorithm::as_str).collect::<Vec<_>>(),
         "claims_supported": claims,

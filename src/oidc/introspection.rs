@@ -1,6 +1,8 @@
 //! RFC 7662: what a token is worth right now. A client learns it of its own tokens, and an API of those that are for it; all
 //! others are not active, whatever they are (§2.2), so that nobody finds out by asking.
 
+use std::borrow::Cow;
+
 use crypto::{Secret, ServerKeys};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -96,7 +98,7 @@ struct Description<'a> {
     token_type: Option<&'static str>,
     exp: i64,
     iat: i64,
-    sub: &'a str,
+    sub: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<&'a str>,
     iss: &'a str,
@@ -150,7 +152,7 @@ fn access_token<'a>(
         token_type: Some("Bearer"),
         exp: claims.exp,
         iat: claims.iat,
-        sub: &claims.sub,
+        sub: Cow::Borrowed(&claims.sub),
         aud: Some(&claims.aud),
         iss: realm.issuer.as_str(),
         jti: Some(&claims.jti),
@@ -177,7 +179,7 @@ fn refresh_token<'a>(
         token_type: None,
         exp: ends.secs(),
         iat: current.reached_at.secs(),
-        sub: account.subject.as_str(),
+        sub: caller.subject_of(account)?,
         aud: None,
         iss: realm.issuer.as_str(),
         jti: None,

@@ -36,6 +36,7 @@ pub mod refresh_token;
 pub mod refusal;
 pub mod revocation;
 pub mod scope;
+pub mod subject;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod time;

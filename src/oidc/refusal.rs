@@ -153,6 +153,7 @@ reasons! {
     ScopeNotAllowed = "scope_not_allowed",
     SelectionNeeded = "selection_needed",
     StoreUnavailable = "store_unavailable",
+    SubjectMismatch = "subject_mismatch",
     TokenInvalid = "token_invalid",
     TokenUnrevocable = "token_unrevocable",
 }

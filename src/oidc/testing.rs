@@ -23,6 +23,7 @@ use crate::permission::{Permission, Permissions};
 use crate::pkce::Challenge;
 use crate::records::{Authorization, CodeRecord, FamilyRecord, SessionRecord};
 use crate::scope::{ScopeSet, ScopeToken};
+use crate::subject::SubjectType;
 use crate::time::Time;
 use crate::uri::{Issuer, RedirectUri};
 
@@ -96,6 +97,8 @@ pub fn client() -> Client {
             verifiers: vec![verifier],
         },
         shared_secret: None,
+        subject_type: SubjectType::Public,
+        sector_key: None,
         redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
         application_type: ApplicationType::Web,
         grant_types: BTreeSet::from([GrantType::AuthorizationCode]),

@@ -83,8 +83,9 @@ pub fn decide(
         Ok(Holder::Client) => return Err(invalid(Why::TokenInvalid, "the access token speaks for no person")),
         Err(why) => return Err(invalid(why, EXPIRED)),
     };
+    let subject = token.client().subject_of(account).ok_or_else(|| invalid(Why::SubjectMismatch, EXPIRED))?;
     let mut claims = Map::new();
-    claims.insert("sub".to_owned(), Value::String(account.subject.as_str().to_owned()));
+    claims.insert("sub".to_owned(), Value::String(subject.into_owned()));
     let none = ClaimsRequest::default();
     let asked = family.map_or(&none, |family| &family.authorization.claims);
     claims.extend(release(token.client(), account, token.scope(), asked, ClaimTarget::Userinfo));

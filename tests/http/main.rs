@@ -14,6 +14,7 @@ mod harness;
 mod interaction;
 mod introspection;
 mod matrix;
+mod pairwise;
 mod password;
 mod refresh;
 mod refusals;

@@ -21,7 +21,7 @@ pub(super) fn asks(spec: &OidcApplicationSpec) -> Vec<Ask> {
         consent,
         application_type: _,
         subject_type: _,
-        pairwise: _,
+        pairwise,
         id_token: _,
         access_token,
         userinfo: _,
@@ -60,6 +60,10 @@ pub(super) fn asks(spec: &OidcApplicationSpec) -> Vec<Ask> {
     }
     for (index, scope) in scopes.iter().enumerate() {
         asks.push(Ask::new(format!("spec.scopes[{index}]"), Need::Scope(scope.to_string())));
+    }
+    // Whoever names the host of another as its sector sees that one's subjects.
+    if let Some(host) = pairwise.as_ref().and_then(|pairwise| pairwise.sector_identifier.as_ref()) {
+        asks.push(Ask::new("spec.pairwise.sectorIdentifier", Need::WebHost(host.to_string())));
     }
     match consent {
         ConsentMode::Required => {}

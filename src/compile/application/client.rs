@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::{OidcApplicationSpec, UserAccessType};
-use crypto::SecretVerifier;
+use crypto::{Secret, SecretVerifier};
 use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
 use oidc::client::{
     AbsentClaims, AccessTokenFormat, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthMethod,
@@ -12,6 +12,7 @@ use oidc::client::{
 };
 use oidc::ids::{ClientId, Uid};
 use oidc::scope::ScopeSet;
+use oidc::subject::SubjectType;
 
 use super::{Application, Attached, Credentials, Principal, id_token_algorithm, userinfo_algorithm};
 use crate::provider::algorithm_of;
@@ -22,6 +23,7 @@ pub(crate) fn client(
     attached: &Attached<'_>,
     uid: &Uid,
     credentials: Credentials,
+    sector_key: Option<Secret<String>>,
 ) -> Client {
     let Credentials { verifiers, shared, secret: _ } = credentials;
     let spec = &application.object.spec;
@@ -55,6 +57,11 @@ pub(crate) fn client(
         },
         authentication,
         shared_secret: shared,
+        subject_type: match spec.subject_type {
+            api::SubjectType::Public => SubjectType::Public,
+            api::SubjectType::Pairwise => SubjectType::Pairwise,
+        },
+        sector_key,
         redirect_uris: application.redirect_uris.clone(),
         application_type,
         grant_types: spec.grant_types.iter().filter_map(|grant| GrantType::from_wire(grant.as_str())).collect(),
@@ -139,6 +146,8 @@ pub(crate) fn account_client(
         expires_at: account.expires_at,
         authentication: authentication(account, verifiers),
         shared_secret: shared,
+        subject_type: SubjectType::Public,
+        sector_key: None,
         redirect_uris: Vec::new(),
         grant_types: BTreeSet::from([GrantType::ClientCredentials]),
         response_types: BTreeSet::new(),

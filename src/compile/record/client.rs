@@ -24,6 +24,9 @@ pub struct ClientPayload {
     /// Client secrets that something is signed with, sealed, by client ID.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     shared_secrets: BTreeMap<String, String>,
+    /// The key of its sector, sealed, where it sees pairwise subjects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sector_key: Option<String>,
     /// The client ID that it chose and holds, refused or not.
     #[serde(rename = "clientID", default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
@@ -54,11 +57,13 @@ impl ClientPayload {
         let Place { keys, provider, application } = place;
         let seal = |client: &Arc<Client>| {
             let secret = client.shared_secret.as_ref()?;
-            let aad = aad(provider, application, client);
+            let aad = aad(provider, application, &shared_secret(client));
             Some((client.id.to_string(), super::seal(keys, &aad, secret)))
         };
         let shared_secrets = client.iter().chain(&accounts).filter_map(seal).collect();
-        Self { client, accounts, shared_secrets, client_id, secrets }
+        let sector_key = client.as_ref().and_then(|client| client.sector_key.as_ref());
+        let sector_key = sector_key.map(|key| super::seal(keys, &aad(provider, application, SECTOR_KEY), key));
+        Self { client, accounts, shared_secrets, sector_key, client_id, secrets }
     }
 
     /// Reads a record, and holds the clients against its source. A secret that does not come out of its seal is an error:
@@ -73,10 +78,14 @@ impl ClientPayload {
         if !payload.clients().all(is_own) {
             return Err(RecordError::Source);
         }
-        let Self { client, accounts, shared_secrets, .. } = &mut payload;
+        let Self { client, accounts, shared_secrets, sector_key, .. } = &mut payload;
+        if let Some((client, sealed)) = client.as_mut().zip(sector_key.as_ref()) {
+            let aad = aad(&record.provider, &record.source_uid, SECTOR_KEY);
+            Arc::make_mut(client).sector_key = Some(super::unseal(keys, &aad, sealed, "the sector key")?);
+        }
         for client in client.iter_mut().chain(accounts) {
             let Some(sealed) = shared_secrets.get(client.id.as_str()) else { continue };
-            let aad = aad(&record.provider, &record.source_uid, client);
+            let aad = aad(&record.provider, &record.source_uid, &shared_secret(client));
             let secret = super::unseal(keys, &aad, sealed, "the client secret")?;
             Arc::make_mut(client).shared_secret = Some(secret);
         }
@@ -89,7 +98,13 @@ impl ClientPayload {
     }
 }
 
-fn aad(provider: &Uid, application: &Uid, client: &Client) -> Vec<u8> {
-    let field = format!("spec.payload.sharedSecrets.{}", client.id);
-    record_aad(provider.as_str(), api::RecordKind::OidcClientRecord.as_str(), application.as_str(), &field)
+const SECTOR_KEY: &str = "spec.payload.sectorKey";
+
+fn shared_secret(client: &Client) -> String {
+    format!("spec.payload.sharedSecrets.{}", client.id)
+}
+
+/// Binds a sealed value to its field in the record of this application.
+fn aad(provider: &Uid, application: &Uid, field: &str) -> Vec<u8> {
+    record_aad(provider.as_str(), api::RecordKind::OidcClientRecord.as_str(), application.as_str(), field)
 }

@@ -141,6 +141,7 @@ fn t_k08_a_sealed_password_cannot_be_moved_or_read() {
 fn symmetric(application: &Uid) -> (Value, Result<ClientPayload, RecordError>) {
     let mut client = oidc::testing::symmetric_client();
     client.uid = application.clone();
+    client.sector_key = Some(crypto::Secret::new("the key of a sector".to_owned()));
     let (provider, keys, key) = (Uid::new("p"), keys(1), source().0);
     let place = Place { keys: &keys, provider: &provider, application };
     let epoch = Epoch { generation: 1, epoch: 1 };
@@ -150,19 +151,23 @@ fn symmetric(application: &Uid) -> (Value, Result<ClientPayload, RecordError>) {
 }
 
 #[test]
-fn t_k08_a_shared_secret_travels_sealed_and_for_its_own_application_alone() {
+fn t_k08_what_is_secret_in_a_client_travels_sealed_and_for_its_own_application_alone() {
     let (_, uid) = source();
     let (written, read) = symmetric(&uid);
     assert!(!written.to_string().contains(oidc::testing::LONG_SECRET), "{written}");
     assert_eq!(written, symmetric(&uid).0, "sealed alike, so that nothing is written that did not change");
-    let secret = read.unwrap().client.unwrap().shared_secret.clone().unwrap();
-    assert_eq!(secret.expose(), oidc::testing::LONG_SECRET);
+    assert!(!written.to_string().contains("the key of a sector"), "{written}");
+    let client = read.unwrap().client.unwrap();
+    assert_eq!(client.shared_secret.as_ref().unwrap().expose(), oidc::testing::LONG_SECRET);
+    assert_eq!(client.sector_key.as_ref().unwrap().expose(), "the key of a sector");
 
     let other = symmetric(&Uid::new("7d1e9b0c-0000-4000-8000-000000000000")).0;
-    let mut moved = written;
-    moved["sharedSecrets"] = other["sharedSecrets"].clone();
-    let error = ClientPayload::read(&keys(1), &record(&moved)).unwrap_err();
-    assert!(matches!(&error, RecordError::Payload(why) if why.contains("client secret")), "{error}");
+    for (field, what) in [("sharedSecrets", "client secret"), ("sectorKey", "sector key")] {
+        let mut moved = written.clone();
+        moved[field] = other[field].clone();
+        let error = ClientPayload::read(&keys(1), &record(&moved)).unwrap_err();
+        assert!(matches!(&error, RecordError::Payload(why) if why.contains(what)), "{error}");
+    }
     let bare = oidc::testing::client();
     assert!(bare.shared_secret.is_none(), "what nothing is signed with is not known to servers");
 }

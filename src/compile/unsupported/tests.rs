@@ -32,7 +32,7 @@ fn nothing_of_an_application_is_passed_over() {
         check(json!({"grantTypes": [grant]}), &["spec.grantTypes[0]"]);
     }
     check(json!({"grantTypes": ["authorization_code", "refresh_token"], "scopes": ["openid", "offline_access"]}), &[]);
-    check(json!({"subjectType": "Pairwise"}), &["spec.subjectType"]);
+    check(json!({"subjectType": "Pairwise"}), &[]);
     check(json!({"idToken": {"signingAlgorithm": "HS256"}}), &[]);
     check(json!({"accessToken": {"format": "Opaque"}, "userinfo": {"signingAlgorithm": "ES256"}}), &[]);
     check(json!({"initiateLoginURI": "https://a.example"}), &["spec.initiateLoginURI"]);

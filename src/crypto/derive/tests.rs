@@ -50,6 +50,7 @@ fn a_derivation_repeats_and_every_field_counts() {
         Derivation { generation: 2, ..BASE },
         Derivation { provider_uid: "other", ..BASE },
         Derivation { purpose: DerivedPurpose::DerivedKey, ..BASE },
+        Derivation { purpose: DerivedPurpose::SectorKey, ..BASE },
         Derivation { application_uid: "other", ..BASE },
         Derivation { account: Some("a"), ..BASE },
         Derivation { data_key: Some("a"), ..BASE },

@@ -113,7 +113,8 @@ impl<'c> Checked<'c> {
                 "the last login is older than this request allows",
             ));
         }
-        if self.demands.hint.as_ref().is_some_and(|hint| *hint != login.account.subject) {
+        let known_as = self.client.subject_of(login.account);
+        if self.demands.hint.as_ref().is_some_and(|hint| Some(hint.as_str()) != known_as.as_deref()) {
             let description = "another account is logged in than `id_token_hint` names";
             if fresh {
                 return Err(Pause::Refuse(self.to.refuse(ErrorCode::LoginRequired, Why::LoginNeeded, description)));

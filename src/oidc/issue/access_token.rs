@@ -38,7 +38,8 @@ pub(super) fn about(
 ) -> Result<String, IssueError> {
     let Basis { client, account, authorization, scope, family, .. } = *basis;
     let extra = release(client, account, scope, &authorization.claims, ClaimTarget::AccessToken);
-    sign(client, account.subject.as_str(), target, (realm, keys), now, jti(family, random), extra)
+    let subject = client.subject_of(account).ok_or(IssueError::NoSectorKey)?;
+    sign(client, &subject, target, (realm, keys), now, jti(family, random), extra)
 }
 
 /// Of a client itself (RFC 9068 §2.2: `sub` is the client).

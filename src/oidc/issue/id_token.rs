@@ -68,9 +68,10 @@ pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) 
         With::TokenEndpoint(_, Occasion::Granted) | With::AuthorizationEndpoint { .. } => granted.nonce.as_deref(),
     };
     let hash = |text: &str| hash::left_half(settings.algorithm, text.as_bytes());
+    let subject = client.subject_of(account).ok_or(IssueError::NoSectorKey)?;
     let claims = Claims {
         iss: realm.issuer.as_str(),
-        sub: account.subject.as_str(),
+        sub: &subject,
         aud: client.id.as_str(),
         exp: now.plus_secs(settings.lifetime_seconds).secs(),
         iat: now.secs(),

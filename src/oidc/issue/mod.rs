@@ -48,6 +48,9 @@ pub enum IssueError {
     /// No key of the algorithm that the application asks for.
     #[error("the issuer has no active key for {alg}", alg = _0.as_str())]
     NoKey(Algorithm),
+    /// No key for pairwise subjects, where the application asks for them.
+    #[error("the application has no sector key: its record is incomplete")]
+    NoSectorKey,
     /// The signature failed.
     #[error(transparent)]
     Sign(#[from] SignError),

@@ -195,6 +195,7 @@ fn client(client: &Client) -> Value {
         "links": [client.policy_uri, client.tos_uri],
         "account": client.account,
         "sharedSecret": client.shared_secret.as_ref().map(|secret| secret.expose().as_str()),
+        "sectorKey": client.sector_key.as_ref().map(|key| key.expose().as_str()),
         "expiresAt": client.expires_at.map(oidc::time::Time::secs),
         "grantTypes": client.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(" "),
         "refreshToken": client
