@@ -16,9 +16,12 @@ use url::form_urlencoded::Serializer;
 use xtask::process::{Log, Process};
 use xtask::{binaries, http, ports};
 
-use crate::wrk::{self, Request, Run};
+use crate::wrk::{self, Request, Run, Script};
 
 const PASSWORD: &str = "correct horse battery staple";
+
+/// A folder that is kept in memory (Linux).
+const MEMORY: &str = "/dev/shm";
 
 /// Processor time in /proc is counted in these (`getconf CLK_TCK` on Linux).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -38,7 +41,10 @@ pub(crate) struct Args {
 /// Measures, and prints what came of it.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let binary = binaries::portcullis("bench")?;
-    let server = Server::start(&binary)?;
+    let most = args.connections.iter().copied().max().unwrap_or(1);
+    let server = Server::start(&binary, &std::env::temp_dir(), most)?;
+    // The same with nothing to wait for: what of a write is the disk's.
+    let in_memory = Server::start(&binary, Path::new(MEMORY), most)?;
     let floor = [Algorithm::RS256, Algorithm::ES256].map(|algorithm| (algorithm, signature(algorithm)));
     for (algorithm, cost) in &floor {
         println!(
@@ -48,16 +54,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         );
     }
     println!(
-        "{:<28}{:>6}{:>11}{:>10}{:>10}{:>12}{:>8}",
-        "request", "conns", "req/s", "p50 ms", "p99 ms", "cpu µs/req", "errors"
+        "{:<40}{:>6}{:>11}{:>10}{:>10}{:>12}{:>8}",
+        "what", "conns", "each/s", "p50 ms", "p99 ms", "cpu µs each", "errors"
     );
     let mut rows = Vec::new();
     for connections in args.connections.iter().copied() {
-        for (name, request) in server.scenarios(connections)? {
+        let mut all: Vec<_> = server.scenarios(connections)?.into_iter().map(|one| (&server, one)).collect();
+        let writing = in_memory.scenarios(connections)?.into_iter().filter(|(_, request)| request.script.writes());
+        all.extend(writing.map(|(name, request)| (&in_memory, (format!("{name}, in memory"), request))));
+        for (server, (name, request)) in all {
             let (run, cpu) = server.measure(&request, connections, Duration::from_secs(args.seconds))?;
             let Run { requests, seconds, p50, p99, errors } = run;
             println!(
-                "{name:<28}{connections:>6}{:>11.0}{p50:>10.2}{p99:>10.2}{cpu:>12.1}{errors:>8}",
+                "{name:<40}{connections:>6}{:>11.0}{p50:>10.2}{p99:>10.2}{cpu:>12.1}{errors:>8}",
                 requests / seconds
             );
             rows.push(json!({
@@ -108,30 +117,32 @@ struct Server {
 }
 
 impl Server {
-    fn start(binary: &Path) -> Result<Self> {
-        let folder = tempfile::tempdir().context("make a folder")?;
+    /// With its state in a folder there.
+    fn start(binary: &Path, place: &Path, connections: usize) -> Result<Self> {
+        let folder = tempfile::tempdir_in(place).context("make a folder")?;
         let (listen, internal) = (ports::free()?, ports::free()?);
         let issuer = format!("http://{listen}/oidc");
         let manifests = folder.path().join("manifests");
         fs::create_dir(&manifests)?;
         fs::write(manifests.join("all.yaml"), include_str!("load.yaml").replace("ISSUER", &issuer))?;
+        fs::write(manifests.join("people.yaml"), people(connections))?;
         let mut command = Command::new(binary);
         command.arg("standalone").arg("--manifests").arg(&manifests).arg("--state").arg(folder.path().join("state"));
         command.args(["--listen", &listen.to_string(), "--internal-listen", &internal.to_string()]);
-        command.args(["--log-filter", "warn"]);
+        command.args(["--log-filter", "warn", "--trusted-proxy", "127.0.0.1"]);
         let mut process = Process::start("portcullis", command, Log::File(folder.path().join("log")))?;
         process.wait_ready(&Url::parse(&format!("http://{internal}/readyz"))?, Duration::from_secs(30))?;
         Ok(Self { folder, process, issuer })
     }
 
     /// What is sent, in the order of the table. Tokens are fresh: none expires while it is measured.
-    fn scenarios(&self, connections: usize) -> Result<Vec<(&'static str, Request)>> {
+    fn scenarios(&self, connections: usize) -> Result<Vec<(String, Request)>> {
         let get = |path: &str| Request {
             url: format!("{}{path}", self.issuer),
             method: "GET",
             body: String::new(),
             authorization: None,
-            chain: Vec::new(),
+            script: Script::Same,
         };
         let post = |path: &str, body: String| Request { method: "POST", body, ..get(path) };
         let itself = |name: &str| {
@@ -145,18 +156,50 @@ impl Server {
             chain.push(text(&self.log_in()?, "refresh_token")?.to_owned());
         }
         let refresh = self.form("portal", &[("grant_type", "refresh_token")])? + "&refresh_token=";
-        Ok(vec![
+        let scenarios = vec![
             ("discovery", get("/.well-known/openid-configuration")),
             ("jwks", get("/.well-known/jwks.json")),
             ("client_credentials RS256", itself("rs256")?),
             ("client_credentials ES256", itself("es256")?),
             ("introspection", post("/token/introspection", self.form("portal", &[("token", access)])?)),
             ("userinfo", bearer),
-            ("refresh, two of RS256", Request { chain, ..post("/token", refresh) }),
-        ])
+            ("refresh, two of RS256", Request { script: Script::Chain(chain), ..post("/token", refresh) }),
+            ("code flow, logged in", Request { script: self.code_flow(false)?, ..get("/auth") }),
+            ("code flow with login", Request { script: self.code_flow(true)?, ..get("/auth") }),
+        ];
+        Ok(scenarios.into_iter().map(|(name, request)| (name.to_owned(), request)).collect())
     }
 
-    /// What was measured, and the server's processor time for each request in microseconds.
+    /// A browser that logs in, or is logged in, and an application that redeems the code.
+    fn code_flow(&self, sessions_end: bool) -> Result<Script> {
+        let issuer = Url::parse(&self.issuer)?;
+        let callback = ("redirect_uri", "http://127.0.0.1:9/callback");
+        // RFC 7636 appendix B.
+        let challenge = ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        let verifier = ("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        let encode = |pairs: &[(&str, &str)]| Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let asked = encode(&[
+            ("client_id", "team-a.web"),
+            callback,
+            ("response_type", "code"),
+            ("scope", "openid"),
+            challenge,
+            ("code_challenge_method", "S256"),
+        ]);
+        let constants = [
+            ("AUTH", format!("{}/auth?{asked}", issuer.path())),
+            ("LOGIN", format!("{}/interaction/login", issuer.path())),
+            ("TOKEN", format!("{}/token", issuer.path())),
+            ("ORIGIN", issuer.origin().ascii_serialization()),
+            ("CREDENTIALS", encode(&[("password", PASSWORD)])),
+            ("REDEEM", self.form("web", &[("grant_type", "authorization_code"), callback, verifier])?),
+        ];
+        let constants: Vec<_> = constants.iter().map(|(name, value)| format!("{name} = \"{value}\"")).collect();
+        let constants = constants.join("\n");
+        Ok(Script::Talk(format!("{constants}\nSESSIONS_END = {sessions_end}\n{}", include_str!("flow.lua"))))
+    }
+
+    /// What was measured, and the server's processor time for each of it in microseconds.
     fn measure(&self, request: &Request, connections: usize, time: Duration) -> Result<(Run, f64)> {
         let before = self.ticks()?;
         let run = wrk::run(request, connections, time, self.folder.path())?;
@@ -201,6 +244,17 @@ impl Server {
         let answer = http::send(&url, "POST", &headers, &self.form("portal", &pairs)?)?;
         serde_json::from_str(&answer.body).with_context(|| format!("no tokens: {}", answer.body))
     }
+}
+
+/// A person for each connection, all with one password.
+fn people(count: usize) -> String {
+    let person = |number| {
+        format!(
+            "---\napiVersion: portcullis.dev/v1alpha1\nkind: OidcUser\nmetadata: {{name: person-{number}, namespace: identity}}\n\
+             spec: {{authentication: {{passwordSecretRef: {{name: alice-password}}}}}}\n"
+        )
+    };
+    (0..count).map(person).collect::<Vec<_>>().concat()
 }
 
 fn text<'v>(tokens: &'v Value, name: &str) -> Result<&'v str> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// What one run measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
-    /// Requests that were answered.
+    /// What was measured: requests that were answered, or conversations.
     pub(crate) requests: f64,
     /// Seconds that they took together.
     pub(crate) seconds: f64,
@@ -32,17 +32,36 @@ pub(crate) struct Request {
     pub(crate) body: String,
     /// `Authorization`.
     pub(crate) authorization: Option<String>,
-    /// A refresh token for each connection, to be put behind the body: each answer brings the next. None: every request
-    /// says the same.
-    pub(crate) chain: Vec<String>,
+    /// What changes from one request to the next.
+    pub(crate) script: Script,
+}
+
+/// What changes from one request to the next.
+pub(crate) enum Script {
+    /// Nothing.
+    Same,
+    /// A refresh token for each connection, to be put behind the body: each answer brings the next.
+    Chain(Vec<String>),
+    /// A conversation of several requests: a script in Lua, which counts those that came to their end.
+    Talk(String),
+}
+
+impl Script {
+    /// Whether something is written down for it.
+    pub(crate) fn writes(&self) -> bool {
+        !matches!(self, Self::Same)
+    }
 }
 
 /// Sends it over so many connections at once for a while.
 pub(crate) fn run(request: &Request, connections: usize, time: Duration, folder: &Path) -> Result<Run> {
     let script = folder.join("request.lua");
     std::fs::write(&script, lua(request)).context("write a script for wrk")?;
-    // A chain needs a thread for each connection: variables of a script belong to its thread.
-    let threads = if request.chain.is_empty() { connections.min(2) } else { connections };
+    // What differs from one connection to the other needs a thread for each: variables of a script belong to its thread.
+    let threads = match &request.script {
+        Script::Same => connections.min(2),
+        Script::Chain(_) | Script::Talk(_) => connections,
+    };
     let mut wrk = Command::new("wrk");
     wrk.arg(format!("-t{threads}")).arg(format!("-c{connections}")).arg(format!("-d{}s", time.as_secs()));
     wrk.arg("-s").arg(&script).arg(&request.url);
@@ -62,25 +81,32 @@ pub(crate) fn run(request: &Request, connections: usize, time: Duration, folder:
 }
 
 fn lua(request: &Request) -> String {
-    let Request { url: _, method, body, authorization, chain } = request;
+    let Request { url: _, method, body, authorization, script } = request;
     let authorization = authorization.as_ref().map(|value| format!("wrk.headers['Authorization'] = '{value}'\n"));
-    let tokens: Vec<String> = chain.iter().map(|token| format!("'{token}'")).collect();
-    let chained = format!(
+    let changes = match script {
+        Script::Same => String::new(),
+        Script::Chain(tokens) => chained(tokens),
+        Script::Talk(lua) => lua.clone(),
+    };
+    format!(
+        "wrk.method = '{method}'\nwrk.body = '{body}'\n\
+         wrk.headers['Content-Type'] = 'application/x-www-form-urlencoded'\n{}{changes}\
+         function done(summary, latency, requests)\n\
+         local e = summary.errors\n\
+         io.write(string.format('measured {{\"requests\":%d,\"microseconds\":%d,\"p50\":%d,\"p99\":%d,\"errors\":%d}}\\n',\n\
+         counted and counted() or summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),\n\
+         e.status + e.connect + e.read + e.write + e.timeout))\nend\n",
+        authorization.unwrap_or_default(),
+    )
+}
+
+fn chained(tokens: &[String]) -> String {
+    let tokens: Vec<String> = tokens.iter().map(|token| format!("'{token}'")).collect();
+    format!(
         "local tokens, next = {{{}}}, 0\n\
          function setup(thread) next = next + 1; thread:set('token', tokens[next]) end\n\
          function request() return wrk.format(nil, nil, nil, wrk.body .. token) end\n\
          function response(status, headers, body) token = body:match('\"refresh_token\":\"([^\"]+)\"') or token end\n",
         tokens.join(", ")
-    );
-    format!(
-        "wrk.method = '{method}'\nwrk.body = '{body}'\n\
-         wrk.headers['Content-Type'] = 'application/x-www-form-urlencoded'\n{}{}\
-         function done(summary, latency, requests)\n\
-         local e = summary.errors\n\
-         io.write(string.format('measured {{\"requests\":%d,\"microseconds\":%d,\"p50\":%d,\"p99\":%d,\"errors\":%d}}\\n',\n\
-         summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),\n\
-         e.status + e.connect + e.read + e.write + e.timeout))\nend\n",
-        authorization.unwrap_or_default(),
-        if chain.is_empty() { "" } else { &chained },
     )
 }
