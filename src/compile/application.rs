@@ -114,6 +114,9 @@ impl<'a> Application<'a> {
                 }
                 let tokens = &provider.object.spec.tokens;
                 let allowed = decision.nearest.policy.max_access_token_lifetime_seconds;
+                for principal in std::iter::once(&mut own).chain(&mut accounts) {
+                    principal.fetch_from(decision.nearest.policy.fetch_private_addresses);
+                }
                 if decision.objections.iter().all(|one| one.reason != Reason::SecretReferenceNotAllowed) {
                     for principal in std::iter::once(&mut own).chain(&mut accounts) {
                         principal.find_secret(inputs, key, &mut diagnostics);

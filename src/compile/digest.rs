@@ -12,8 +12,8 @@ use oidc::catalog::{Realm, RealmSettings};
 use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
 use oidc::client::{
     AbsentClaims, AccessTokenFormat, AccessTokenSettings, ApplicationType, AtHash, Client, ClientAuthentication,
-    ConsentMode, DefaultAudience, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce, RefreshTokenIssuance,
-    RefreshTokenSettings, ResourceAccess, ScopeClaims, UserAccess,
+    ConsentMode, DefaultAudience, GroupsClaim, IdTokenSettings, OfflineAccess, Pkce, PrivateAddresses, PublishedKeys,
+    RefreshTokenIssuance, RefreshTokenSettings, ResourceAccess, ScopeClaims, UserAccess,
 };
 use oidc::ids::{GroupName, Uid};
 use oidc::scope::ScopeToken;
@@ -168,6 +168,10 @@ fn client(client: &Client) -> [u8; 32] {
             writer.text("keys");
             // Texts: writing them cannot fail.
             writer.bytes(&serde_json::to_vec(keys.jwks()).unwrap_or_default());
+        }
+        ClientAuthentication::PublishedKeys(PublishedKeys { uri, private_addresses }) => {
+            writer.texts(["published keys", uri.url().as_str()]);
+            writer.flag(*private_addresses == PrivateAddresses::Allowed);
         }
     }
     writer.optional(account.as_deref());

@@ -1,5 +1,7 @@
 //! RFC 6749 §2.3, OIDC Core §9: who calls the token endpoint. Exactly one method per request.
 
+mod published;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto::{Algorithm, Audience, Expect, Expired, Purpose, Secret, ServerKeys, Unverified, Verified, VerifyingKey};
@@ -7,12 +9,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::catalog::Realm;
-use crate::client::{Client, ClientAuthMethod, ClientAuthentication};
+use crate::client::{Client, ClientAuthMethod, ClientAuthentication, ClientKeys};
 use crate::discovery::Endpoint;
 use crate::form::{self, Form};
 use crate::records::{FirstUse, OnceId};
 use crate::refusal::{ErrorCode, Refusal, Why};
 use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
+
+pub use self::published::KeysWanted;
 
 /// Bytes of an `Authorization` header at the most.
 const MAX_HEADER: usize = 4096;
@@ -33,15 +37,17 @@ enum Proof {
 
 /// What a caller proved, as far as it can be judged without the store.
 #[derive(Debug)]
-pub enum Attested<'c> {
+pub enum Attested<'c, 'p> {
     /// It is itself.
     Proved(Authenticated<'c>),
     /// It is itself if this is the first use of its assertion.
     Once(Once<'c>),
+    /// It is itself if its assertion holds under the keys that it publishes, and this is the first use.
+    Keys(KeysWanted<'c, 'p>),
 }
 
 #[cfg(test)]
-impl<'c> Attested<'c> {
+impl<'c> Attested<'c, '_> {
     /// A client that did not come with an assertion.
     pub(crate) fn proved(self) -> Authenticated<'c> {
         let Self::Proved(caller) = self else { panic!("{self:?}") };
@@ -184,9 +190,19 @@ struct Assertion {
     jti: String,
 }
 
-/// Verifies an assertion of this client.
-fn verified(realm: &Realm, client: &Client, assertion: &Secret<String>, now: Time) -> Result<Assertion, Refusal> {
-    let invalid = || failed(Why::AssertionInvalid, ASSERTION);
+/// Told of every assertion that proves nothing, and of one that cannot be judged: the log knows which it was.
+fn invalid() -> Refusal {
+    failed(Why::AssertionInvalid, ASSERTION)
+}
+
+/// Verifies an assertion of this client. `published` are its keys, if it has them elsewhere and they were found.
+fn verified(
+    realm: &Realm,
+    client: &Client,
+    assertion: &Secret<String>,
+    published: Option<&ClientKeys>,
+    now: Time,
+) -> Result<Assertion, Refusal> {
     let (issuer, endpoint) = (realm.issuer.as_str(), realm.issuer.endpoint(Endpoint::Token.path()));
     let ours = [issuer, endpoint.as_str()];
     let expect = Expect {
@@ -199,16 +215,17 @@ fn verified(realm: &Realm, client: &Client, assertion: &Secret<String>, now: Tim
         expired: Expired::Refuse,
     };
     let token = Unverified::parse(assertion.expose()).map_err(|_| invalid())?;
-    let outcome = match &client.authentication {
-        ClientAuthentication::Keys(keys) => {
+    let outcome = match (&client.authentication, published) {
+        (ClientAuthentication::Keys(keys), _) | (ClientAuthentication::PublishedKeys(_), Some(keys)) => {
             token.verify_any::<Assertion>(keys.keys(), &Expect { algorithms: &Algorithm::ASYMMETRIC, ..expect })
         }
-        ClientAuthentication::Secret { methods, .. } if methods.contains(&ClientAuthMethod::ClientSecretJwt) => {
+        (ClientAuthentication::PublishedKeys(_), None) => return Err(invalid()),
+        (ClientAuthentication::Secret { methods, .. }, _) if methods.contains(&ClientAuthMethod::ClientSecretJwt) => {
             let secret = client.shared_secret.as_ref().ok_or_else(invalid)?;
             let key = VerifyingKey::from_shared_secret(secret).map_err(|_| invalid())?;
             token.verify_with::<Assertion>(&key, &Expect { algorithms: &[Algorithm::HS256], ..expect })
         }
-        ClientAuthentication::Secret { .. } | ClientAuthentication::Public => {
+        (ClientAuthentication::Secret { .. } | ClientAuthentication::Public, _) => {
             return Err(failed(Why::ClientAuthenticationMethod, ASSERTION));
         }
     };
@@ -241,7 +258,12 @@ impl Presented {
     ///
     /// # Errors
     /// `invalid_client`.
-    pub fn authenticate<'c>(&self, realm: &'c Realm, keys: &ServerKeys, now: Time) -> Result<Attested<'c>, Refusal> {
+    pub fn authenticate<'c>(
+        &self,
+        realm: &'c Realm,
+        keys: &ServerKeys,
+        now: Time,
+    ) -> Result<Attested<'c, '_>, Refusal> {
         let client = realm.client(&self.client_id);
         if let Proof::Secret(_, secret) = &self.proof
             && !client.is_some_and(|client| matches!(client.authentication, ClientAuthentication::Secret { .. }))
@@ -250,16 +272,15 @@ impl Presented {
         }
         let client = client.ok_or_else(|| self.not_proved(Why::ClientUnknown))?;
         match (&client.authentication, &self.proof) {
-            (_, Proof::Assertion(assertion)) => {
-                let said = verified(realm, client, assertion, now)?;
-                not_ended(client, now)?;
-                let id = OnceId::new(&[realm.issuer.as_str(), client.uid.as_str(), &said.jti]);
-                // It is taken for so long after its end; and another server's clock may be behind the one that forgets.
-                let until = Time::from_secs(said.exp).plus_secs(2 * CLOCK_TOLERANCE_SECONDS);
-                Ok(Attested::Once(Once { client, id, until }))
+            (ClientAuthentication::PublishedKeys(published), Proof::Assertion(assertion)) => {
+                KeysWanted::new(client, published, assertion).map(Attested::Keys)
             }
+            (_, Proof::Assertion(assertion)) => once(realm, client, assertion, None, now).map(Attested::Once),
             (ClientAuthentication::Public, Proof::Nothing) => Ok(Attested::Proved(Authenticated { client })),
-            (ClientAuthentication::Keys(_), Proof::Nothing | Proof::Secret(..))
+            (
+                ClientAuthentication::Keys(_) | ClientAuthentication::PublishedKeys(_),
+                Proof::Nothing | Proof::Secret(..),
+            )
             | (ClientAuthentication::Public, Proof::Secret(..)) => {
                 Err(self.not_proved(Why::ClientAuthenticationMethod))
             }
@@ -299,6 +320,22 @@ impl Presented {
         };
         failed(why, description)
     }
+}
+
+/// What an assertion proves, if it holds and was not used before.
+fn once<'c>(
+    realm: &Realm,
+    client: &'c Client,
+    assertion: &Secret<String>,
+    published: Option<&ClientKeys>,
+    now: Time,
+) -> Result<Once<'c>, Refusal> {
+    let said = verified(realm, client, assertion, published, now)?;
+    not_ended(client, now)?;
+    let id = OnceId::new(&[realm.issuer.as_str(), client.uid.as_str(), &said.jti]);
+    // It is taken for so long after its end; and another server's clock may be behind the one that forgets.
+    let until = Time::from_secs(said.exp).plus_secs(2 * CLOCK_TOLERANCE_SECONDS);
+    Ok(Once { client, id, until })
 }
 
 /// Asked once the client is proved: told to nobody but the client itself.

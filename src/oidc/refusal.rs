@@ -101,6 +101,7 @@ reasons! {
     ClientAuthenticationMissing = "client_authentication_missing",
     ClientAuthenticationTwice = "client_authentication_twice",
     ClientExpired = "client_expired",
+    ClientKeysUnavailable = "client_keys_unavailable",
     ClientMismatch = "client_mismatch",
     ClientSecretWrong = "client_secret_wrong",
     ClientUnknown = "client_unknown",

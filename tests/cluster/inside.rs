@@ -114,7 +114,9 @@ impl Serving {
     pub fn accepts(&self, client_id: &str, secret: &str) -> bool {
         let Some(catalog) = self.catalog() else { return false };
         let accepts = |client: &oidc::client::Client| match &client.authentication {
-            oidc::client::ClientAuthentication::Public | oidc::client::ClientAuthentication::Keys(_) => false,
+            oidc::client::ClientAuthentication::Public
+            | oidc::client::ClientAuthentication::Keys(_)
+            | oidc::client::ClientAuthentication::PublishedKeys(_) => false,
             oidc::client::ClientAuthentication::Secret { verifiers, .. } => {
                 verifiers.iter().any(|one| one.verify(&catalog.server_keys, client_id, secret.as_bytes()))
             }

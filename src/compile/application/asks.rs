@@ -1,6 +1,7 @@
 //! What an application needs a policy for.
 
-use api::{ClientAuthenticationType, ConsentMode, GrantType, OidcApplicationSpec, SecretSource};
+use api::{ClientAuthentication, ClientAuthenticationType, ConsentMode, GrantType, OidcApplicationSpec, SecretSource};
+use oidc::client::KeysUri;
 use oidc::uri::{RedirectKind, RedirectUri};
 
 use super::DEFAULT_LIFETIME_SECONDS;
@@ -85,8 +86,7 @@ pub(super) fn asks(spec: &OidcApplicationSpec) -> Vec<Ask> {
     {
         asks.push(Ask::new("spec.clientAuthentication.clientSecret.source", Need::SecretReference));
     }
-    let keys = client_authentication.private_key_jwt.as_ref().and_then(|keys| keys.jwks_uri.as_ref());
-    if let Some(host) = keys.and_then(|uri| host(uri)) {
+    if let Some(host) = keys_host(client_authentication) {
         asks.push(Ask::new("spec.clientAuthentication.privateKeyJwt.jwksURI", Need::KeysHost(host)));
     }
     if !programmatic_access.is_empty() {
@@ -100,8 +100,7 @@ pub(super) fn asks(spec: &OidcApplicationSpec) -> Vec<Ask> {
         if secret.is_some_and(|secret| secret.source == SecretSource::Reference) {
             asks.push(Ask::new(format!("{path}.clientSecret.source"), Need::SecretReference));
         }
-        let keys = authentication.private_key_jwt.as_ref().and_then(|keys| keys.jwks_uri.as_ref());
-        if let Some(host) = keys.and_then(|uri| host(uri)) {
+        if let Some(host) = keys_host(authentication) {
             asks.push(Ask::new(format!("{path}.privateKeyJwt.jwksURI"), Need::KeysHost(host)));
         }
     }
@@ -127,6 +126,13 @@ fn browser(asks: &mut Vec<Ask>, path: String, uri: &str) {
         RedirectKind::PrivateUse => Need::PrivateUseScheme(uri.scheme().to_owned()),
     };
     asks.push(Ask { path, need });
+}
+
+/// The host that keys are fetched from, read as whoever fetches them reads it. An address that cannot be read needs
+/// nothing: it is refused as it stands.
+fn keys_host(authentication: &ClientAuthentication) -> Option<String> {
+    let uri = authentication.private_key_jwt.as_ref()?.jwks_uri.as_ref()?;
+    Some(KeysUri::parse(uri).ok()?.host_str().to_owned())
 }
 
 /// The host of a URI that the server itself will call.

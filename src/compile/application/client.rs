@@ -46,9 +46,12 @@ pub(crate) fn client(
         // A public client has nothing but PKCE, and a native one can be posed as (RFC 8252 §8.6): the schema says so,
         // and what is served does not rest on it.
         pkce: match (spec.pkce, &authentication) {
-            (api::Pkce::Optional, ClientAuthentication::Secret { .. } | ClientAuthentication::Keys(_)) => {
-                Pkce::Optional
-            }
+            (
+                api::Pkce::Optional,
+                ClientAuthentication::Secret { .. }
+                | ClientAuthentication::Keys(_)
+                | ClientAuthentication::PublishedKeys(_),
+            ) => Pkce::Optional,
             (api::Pkce::Optional | api::Pkce::Required, _) => Pkce::Required,
         },
         consent: match (spec.consent, application_type) {
@@ -162,9 +165,10 @@ pub(crate) fn account_client(
 fn authentication(principal: &Principal<'_>, verifiers: Vec<SecretVerifier>) -> ClientAuthentication {
     let authentication = principal.authentication;
     match authentication.type_ {
-        api::ClientAuthenticationType::PrivateKeyJwt => {
-            ClientAuthentication::Keys(principal.keys.clone().unwrap_or_default())
-        }
+        api::ClientAuthenticationType::PrivateKeyJwt => match &principal.published {
+            Some(published) => ClientAuthentication::PublishedKeys(published.clone()),
+            None => ClientAuthentication::Keys(principal.keys.clone().unwrap_or_default()),
+        },
         api::ClientAuthenticationType::None => ClientAuthentication::Public,
         api::ClientAuthenticationType::ClientSecret | api::ClientAuthenticationType::ServiceAccountToken => {
             let secret = authentication.client_secret.clone().unwrap_or_default();

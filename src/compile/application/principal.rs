@@ -1,11 +1,11 @@
 //! Whoever proves itself under an application: the application, and each of its programmatic access accounts.
 
 use api::{
-    ClientAuthentication, ClientAuthenticationType, ClientSecretMethod, ObjectKey, PrivateKeyJwt, ProgrammaticAccess,
-    Reason,
+    ClientAuthentication, ClientAuthenticationType, ClientSecretMethod, FetchPrivateAddresses, ObjectKey,
+    PrivateKeyJwt, ProgrammaticAccess, Reason,
 };
 use crypto::{KeyError, PublicJwk};
-use oidc::client::{ClientKeys, ResourceAccess};
+use oidc::client::{ClientKeys, KeysUri, PrivateAddresses, PublishedKeys, ResourceAccess};
 use oidc::ids::Uid;
 use oidc::time::Time;
 use serde_json::{Map, Value};
@@ -32,6 +32,8 @@ pub(crate) struct Principal<'a> {
     pub(crate) signs_with_secret: bool,
     /// Its own keys, for a client that signs with them.
     pub(crate) keys: Option<ClientKeys>,
+    /// Where its own keys are fetched from, if they do not stand in the manifest.
+    pub(crate) published: Option<PublishedKeys>,
     /// Where its client secret comes from.
     pub(crate) secret: SecretSource<'a>,
     /// The APIs that it may call.
@@ -85,6 +87,7 @@ impl<'a> Principal<'a> {
             | ClientAuthenticationType::None => None,
         };
         let keys = authentication.private_key_jwt.as_ref().map(|own| client_keys(&path, own, diagnostics));
+        let published = authentication.private_key_jwt.as_ref().and_then(|own| published(&path, own, diagnostics));
         let secret = authentication.client_secret.as_ref();
         let signs_with_secret =
             secret.is_some_and(|secret| secret.methods.contains(&ClientSecretMethod::ClientSecretJwt));
@@ -97,6 +100,7 @@ impl<'a> Principal<'a> {
             name_is_taken: false,
             signs_with_secret,
             keys,
+            published,
             secret: SecretSource::None,
             resources: Vec::new(),
             expires_at: None,
@@ -108,9 +112,32 @@ impl<'a> Principal<'a> {
         self.secret = SecretSource::of(inputs, key, &self.path, self.authentication, diagnostics);
     }
 
+    /// Lets its keys be fetched from private addresses too, where the policy that allows the application says so.
+    pub(super) fn fetch_from(&mut self, private: FetchPrivateAddresses) {
+        if let Some(published) = &mut self.published {
+            published.private_addresses = match private {
+                FetchPrivateAddresses::Denied => PrivateAddresses::Denied,
+                FetchPrivateAddresses::Allowed => PrivateAddresses::Allowed,
+            };
+        }
+    }
+
     /// The UID that its tokens are bound to: an account is not its application.
     pub(crate) fn uid(&self, application: &Uid) -> Uid {
         self.account.map_or_else(|| application.clone(), |account| Uid::new(format!("{application}/{account}")))
+    }
+}
+
+/// The address of the keys. A stored object may be older than the schema.
+fn published(path: &str, own: &PrivateKeyJwt, diagnostics: &mut Vec<Diagnostic>) -> Option<PublishedKeys> {
+    match KeysUri::parse(own.jwks_uri.as_ref()?) {
+        // Until a policy says more.
+        Ok(uri) => Some(PublishedKeys { uri, private_addresses: PrivateAddresses::Denied }),
+        Err(error) => {
+            let path = format!("{path}.privateKeyJwt.jwksURI");
+            diagnostics.push(Diagnostic::new(Reason::UnsupportedValue, path, error.to_string()));
+            None
+        }
     }
 }
 

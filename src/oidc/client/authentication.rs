@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crypto::{KeyError, PublicJwk, SecretVerifier, VerifyingKey};
+use crypto::{Algorithm, Jwks, KeyError, PublicJwk, SecretVerifier, VerifyingKey};
 use serde::{Deserialize, Serialize};
+
+use super::published_keys::PublishedKeys;
 
 wire_enum! {
     /// How a client proves itself at the token endpoint (OIDC Core §9).
@@ -36,6 +38,8 @@ pub enum ClientAuthentication {
     },
     /// It has keys of its own, and signs with them.
     Keys(ClientKeys),
+    /// The same, and the keys stand where the client publishes them.
+    PublishedKeys(PublishedKeys),
 }
 
 /// The public keys of a client, parsed once.
@@ -47,6 +51,25 @@ pub struct ClientKeys {
 }
 
 impl ClientKeys {
+    /// Those of a published set that assertions can be verified with. One that is too short, say, is left out: it proves
+    /// nothing, and the others are still its owner's.
+    pub fn usable(set: Jwks) -> Self {
+        let usable = set.keys.into_iter().filter_map(|jwk| Self::try_from(vec![jwk]).ok());
+        usable.fold(Self::default(), |mut all, Self { jwks, keys }| {
+            all.jwks.extend(jwks);
+            all.keys.extend(keys);
+            all
+        })
+    }
+
+    /// Whether a key may be the one that an assertion with this header is signed with: of its algorithm, and of its key
+    /// ID where both sides name one. `false`: another set is needed, if there is one.
+    pub fn may_verify(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
+        self.keys
+            .iter()
+            .any(|key| key.algorithm() == algorithm && kid.zip(key.kid()).is_none_or(|(asked, own)| asked == own))
+    }
+
     /// As they were published.
     pub fn jwks(&self) -> &[PublicJwk] {
         &self.jwks

@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
+use crypto::{Jwks, SigningKey};
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
-use crate::client::ClientKeys;
+use crate::client::{ClientKeys, KeysUri, PrivateAddresses, PublishedKeys};
 use crate::ids::ClientId;
 use crate::testing::*;
 
@@ -113,4 +115,72 @@ proptest! {
     fn reading_never_panics(header in "\\PC{0,80}") {
         drop(basic(&header));
     }
+}
+
+const KEYS_URI: &str = "https://keys.example.com/jwks.json";
+
+/// The client with keys that it publishes.
+fn published() -> Client {
+    let published =
+        PublishedKeys { uri: KeysUri::parse(KEYS_URI).unwrap(), private_addresses: PrivateAddresses::Denied };
+    Client { authentication: ClientAuthentication::PublishedKeys(published), ..client() }
+}
+
+fn set(keys: &[&SigningKey]) -> ClientKeys {
+    ClientKeys::usable(Jwks { keys: keys.iter().map(|key| key.public_jwk().clone()).collect() })
+}
+
+/// What a caller with this assertion is told, by a server that could find these keys.
+fn with_published(assertion: &str, keys: Option<&ClientKeys>) -> Result<bool, Why> {
+    let realm = realm_of(ISSUER, vec![published()], vec![]);
+    let pairs = [("client_assertion_type", JWT_BEARER), ("client_assertion", assertion)];
+    let presented = present(None, &mut form(&pairs)).unwrap();
+    let attested = presented.authenticate(&realm, &SERVER_KEYS, NOW).map_err(|refusal| refusal.why)?;
+    let Attested::Keys(wanted) = attested else { panic!("{attested:?}") };
+    assert_eq!(wanted.published().uri.url().as_str(), KEYS_URI);
+    let may = keys.is_some_and(|keys| wanted.may_be_in(keys));
+    wanted.settle(&realm, keys, NOW).map(|_| may).map_err(|refusal| {
+        assert_eq!((refusal.code, &*refusal.description), (ErrorCode::InvalidClient, ASSERTION), "whatever it was");
+        refusal.why
+    })
+}
+
+#[test]
+fn t_p17_published_keys_prove_a_client_once_they_were_found() {
+    let [old, new] = [(); 2].map(|()| SigningKey::generate(Algorithm::ES256).unwrap());
+    let claims = json!({
+        "iss": "team-a.notes", "sub": "team-a.notes", "aud": ISSUER, "iat": NOW.secs(), "exp": NOW.secs() + 60, "jti": "1",
+    });
+    let assertion = crypto::jws::sign(&new, "JWT", &claims).unwrap();
+    assert_eq!(with_published(&assertion, Some(&set(&[&old, &new]))), Ok(true));
+    assert_eq!(with_published(&assertion, None), Err(Why::ClientKeysUnavailable));
+    assert_eq!(with_published(&assertion, Some(&set(&[&old]))), Err(Why::AssertionInvalid));
+    assert_eq!(with_published(&assertion, Some(&set(&[]))), Err(Why::AssertionInvalid));
+    // Refused without a look at any key: no published key could have made it.
+    let secret = Secret::new(LONG_SECRET.to_owned());
+    let symmetric = crypto::jws::sign_with_secret(&secret, "JWT", &claims).unwrap();
+    assert_eq!(with_published(&symmetric, Some(&set(&[&new]))), Err(Why::AssertionInvalid));
+}
+
+#[test]
+fn another_set_is_wanted_where_no_key_can_be_the_one() {
+    let [one, other] = [(); 2].map(|()| SigningKey::generate(Algorithm::ES256).unwrap());
+    let keys = set(&[&one]);
+    assert!(keys.may_verify(Some(one.kid().as_str()), Algorithm::ES256));
+    assert!(!keys.may_verify(Some(other.kid().as_str()), Algorithm::ES256));
+    assert!(!keys.may_verify(Some(one.kid().as_str()), Algorithm::RS256));
+    assert!(keys.may_verify(None, Algorithm::ES256), "any of them, then");
+    let mut bare = json!(one.public_jwk());
+    bare.as_object_mut().unwrap().remove("kid");
+    let bare = ClientKeys::usable(serde_json::from_value(json!({"keys": [bare]})).unwrap());
+    assert!(bare.may_verify(Some(other.kid().as_str()), Algorithm::ES256), "a key without a name may be any");
+}
+
+#[test]
+fn a_key_that_cannot_be_used_does_not_take_the_others_with_it() {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let short = json!({"kty": "RSA", "n": crypto::b64::encode(&[0xff; 128]), "e": "AQAB"});
+    let jwks = json!({"keys": [short, key.public_jwk(), {"kty": "RSA", "use": "enc", "n": "AQ", "e": "AQ"}]});
+    let keys = ClientKeys::usable(serde_json::from_value(jwks).unwrap());
+    assert_eq!(keys.jwks(), [key.public_jwk().clone()]);
 }

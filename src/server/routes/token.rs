@@ -76,13 +76,14 @@ pub(super) async fn called<'c>(
 
 /// Who the caller is. An assertion is spent here, whatever becomes of the request: who has seen it must not try again.
 async fn authenticated<'c>(call: &'c Call, presented: &Presented) -> Result<Authenticated<'c>, Failed> {
-    match presented.authenticate(call.realm(), &call.snapshot.catalog.server_keys, call.now)? {
-        Attested::Proved(caller) => Ok(caller),
-        Attested::Once(once) => {
-            let first = call.shared.store.use_once(once.id(), once.until()).await?;
-            Ok(once.settle(first)?)
-        }
-    }
+    let once = match presented.authenticate(call.realm(), &call.snapshot.catalog.server_keys, call.now)? {
+        Attested::Proved(caller) => return Ok(caller),
+        Attested::Once(once) => once,
+        // Nobody fetches keys yet.
+        Attested::Keys(wanted) => wanted.settle(call.realm(), None, call.now)?,
+    };
+    let first = call.shared.store.use_once(once.id(), once.until()).await?;
+    Ok(once.settle(first)?)
 }
 
 async fn read(request: Request) -> Result<(Parts, Form), Failed> {

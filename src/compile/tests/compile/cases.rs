@@ -9,7 +9,7 @@ use api::{Condition, Kind, Reason};
 use compile::status::{Observed, application_status, group_status, provider_status, resource_status, user_status};
 use compile::{Compiled, Epoch, Inputs, Mode, ObjectRef, Synced, Verdict, compile};
 use crypto::{Algorithm, Secret, Seeds};
-use oidc::client::{Client, ClientAuthentication, GrantType, ResourceAccess};
+use oidc::client::{Client, ClientAuthentication, GrantType, PublishedKeys, ResourceAccess};
 use oidc::ids::Uid;
 use serde_json::{Map, Value, json};
 
@@ -176,6 +176,9 @@ fn client(client: &Client) -> Value {
     let authentication = match &client.authentication {
         ClientAuthentication::Public => "public".to_owned(),
         ClientAuthentication::Keys(keys) => format!("{} key(s)", keys.jwks().len()),
+        ClientAuthentication::PublishedKeys(PublishedKeys { uri, private_addresses }) => {
+            format!("keys at {uri}, private addresses {private_addresses:?}")
+        }
         ClientAuthentication::Secret { methods, verifiers } => {
             let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
             format!("{} with {} secret(s)", methods.join(" "), verifiers.len())

@@ -489,7 +489,9 @@ impl Simulation {
         for (number, loaded) in self.loaded.iter().enumerate() {
             let payload = loaded.get(uid.as_str()).map(|record| ClientPayload::read(keys, record).unwrap());
             let accepts = payload.iter().flat_map(ClientPayload::clients).any(|client| match &client.authentication {
-                ClientAuthentication::Public | ClientAuthentication::Keys(_) => false,
+                ClientAuthentication::Public
+                | ClientAuthentication::Keys(_)
+                | ClientAuthentication::PublishedKeys(_) => false,
                 ClientAuthentication::Secret { verifiers, .. } => {
                     verifiers.iter().any(|one| one.verify(keys, client.id.as_str(), value.as_bytes()))
                 }
