@@ -30,7 +30,7 @@ fn members_name_only_what_they_may() {
         ("api", &[], &["kube", "k8s-openapi"]),
         ("compile", &["api", "crypto", "oidc"], &["kube", "k8s-openapi"]),
         ("store", &["crypto", "oidc"], &["tokio", "rusqlite"]),
-        ("server", &["crypto", "oidc", "store"], &["axum", "hyper", "tokio"]),
+        ("server", &["crypto", "oidc", "store"], &["axum", "hyper", "reqwest", "tokio"]),
         ("standalone", &["api", "compile", "crypto", "oidc"], &["k8s-openapi", "kube", "tokio"]),
         ("controller", &["api", "compile", "crypto", "oidc"], &["hyper", "k8s-openapi", "kube", "tokio"]),
     ] {
@@ -45,18 +45,25 @@ fn members_name_only_what_they_may() {
     }
 }
 
+/// What others write into manifests is fetched by one guarded client, and nothing else of the product can fetch at all.
 #[test]
-fn t_k14_nothing_in_the_product_can_fetch() {
-    const CLIENTS: &[&str] = &["reqwest", "ureq", "isahc", "curl", "hyper-rustls", "awc"];
+fn t_k14_one_guarded_client_is_all_that_fetches() {
+    const CLIENTS: &[&str] = &["reqwest", "ureq", "isahc", "curl", "hyper-rustls", "tokio-rustls", "awc"];
     for member in ["api", "compile", "controller", "crypto", "oidc", "server", "standalone", "store"] {
         let named = dependencies(member);
-        assert!(CLIENTS.iter().all(|client| !named.contains(*client)), "{member} names an HTTP client: {named:?}");
+        let clients: Vec<_> = CLIENTS.iter().filter(|client| named.contains(**client)).copied().collect();
+        let allowed: &[&str] = if member == "server" { &["reqwest"] } else { &[] };
+        assert_eq!(clients, allowed, "the HTTP clients that {member} names");
     }
-    let root = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let section = root.split("\n[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
     assert!(CLIENTS.iter().all(|client| !section.lines().any(|line| line.starts_with(client))), "{section}");
-    let hyper_util = root.lines().find(|line| line.starts_with("hyper-util")).unwrap();
+    let hyper_util = manifest.lines().find(|line| line.starts_with("hyper-util")).unwrap();
     assert!(!hyper_util.contains("client"), "{hyper_util}");
+    let fetching: BTreeSet<PathBuf> =
+        sources().into_iter().filter(|(_, text)| text.contains("reqwest::")).map(|(path, _)| path).collect();
+    let guarded = ["fetch.rs", "resolve.rs"].map(|file| root().join("src/server/client_keys").join(file));
+    assert_eq!(fetching, guarded.into());
 }
 
 #[test]

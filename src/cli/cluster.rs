@@ -103,6 +103,11 @@ pub(super) fn hostname() -> String {
     std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "portcullis".to_owned())
 }
 
+/// The API server, as Kubernetes tells every container where it is.
+pub(super) fn api_server() -> Vec<String> {
+    std::env::var("KUBERNETES_SERVICE_HOST").ok().filter(|host| !host.is_empty()).into_iter().collect()
+}
+
 /// Where sessions, codes and the like are kept.
 #[derive(Clone, Debug)]
 pub(super) struct StorePath(PathBuf);
@@ -189,6 +194,7 @@ impl ServerArgs {
             freshness: Some(freshness.clone()),
             max_staleness: (max_staleness_seconds > 0).then(|| Duration::from_secs(max_staleness_seconds)),
             extra_metrics,
+            api_server: api_server(),
             ..server::Options::default()
         };
         let server = Server::bind(options).await?;

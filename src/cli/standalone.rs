@@ -13,6 +13,7 @@ use store::Store;
 use store::sqlite::{OpenError, Sqlite};
 use tokio_util::sync::CancellationToken;
 
+use super::cluster::api_server;
 use super::signals::{signals, then_cancel};
 use super::{EXIT_USAGE, fail, logging};
 
@@ -94,8 +95,13 @@ fn serve(args: Args) -> Result<(), StandaloneError> {
     // Requests that are finished at the end still write to the store.
     let _lock = standalone.lock();
     let store = Sqlite::open(&path).map_err(|source| StandaloneError::Store { path, source })?;
-    let options =
-        server::Options { listen, internal_listen, trusted_proxies: trusted_proxy, ..server::Options::default() };
+    let options = server::Options {
+        listen,
+        internal_listen,
+        trusted_proxies: trusted_proxy,
+        api_server: api_server(),
+        ..server::Options::default()
+    };
     let runtime = tokio::runtime::Runtime::new().map_err(StandaloneError::Runtime)?;
     runtime.block_on(join(standalone, Arc::new(store), options))
 }

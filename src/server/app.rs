@@ -27,6 +27,7 @@ use tower::{Service, ServiceExt as _};
 use crate::address::{client_address, is_disbelieved};
 use crate::call::{Call, CallParts, Shared};
 use crate::cidr::Cidr;
+use crate::client_keys::{ClientKeyCache, FetchKeys};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::headers::strict_transport;
@@ -64,6 +65,8 @@ pub struct Ports {
     pub entropy: Arc<dyn Entropy>,
     /// Threads for passwords.
     pub passwords: Arc<PasswordPool>,
+    /// Keys that clients publish.
+    pub keys: Arc<dyn FetchKeys>,
 }
 
 impl fmt::Debug for Ports {
@@ -96,11 +99,13 @@ struct Inner {
 impl App {
     /// The application. `trusted_proxies` are those whose `X-Forwarded-For` is believed.
     pub fn new(ports: Ports, catalogs: CatalogHandle, trusted_proxies: Vec<Cidr>) -> Self {
-        let Ports { store, clock, entropy, passwords } = ports;
+        let Ports { store, clock, entropy, passwords, keys } = ports;
         let throttle = Throttle::new(THROTTLE_CAPACITY, entropy.bytes());
         // An eighth of the queue for each network.
         let places = Places::new((passwords.capacity() / 8).max(2));
-        let shared = Shared { store, clock, entropy, passwords, throttle, places, metrics: Metrics::new() };
+        let metrics = Metrics::new();
+        let client_keys = ClientKeyCache::new(keys, Arc::clone(&clock), metrics.key_fetches());
+        let shared = Shared { store, clock, entropy, passwords, throttle, places, client_keys, metrics };
         let inner = Inner {
             catalogs,
             trusted_proxies,

@@ -16,6 +16,7 @@ use oidc::records::FamilyRecord;
 use oidc::time::Time;
 use store::{Store, StoreError};
 
+use crate::client_keys::ClientKeyCache;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) throttle: Throttle,
     /// Places in the queue before the password threads.
     pub(crate) places: Arc<Places>,
+    /// What clients publish.
+    pub(crate) client_keys: ClientKeyCache,
     pub(crate) metrics: Metrics,
 }
 

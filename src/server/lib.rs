@@ -4,7 +4,7 @@
 //! listen ─▶ app ─▶ dispatch ─▶ routes ─▶ flow / token / userinfo ─▶ reply · refusal · pages
 //! (sockets)  │      (host,      (one file     load ▶ decide ▶ write ▶ render
 //!            │       path)      per endpoint)    │
-//!         snapshot                             store · throttle · passwords
+//!         snapshot                             store · throttle · passwords · client_keys
 //!         (one catalog per request)
 //! ```
 //!
@@ -24,6 +24,7 @@ mod audit;
 mod body;
 mod call;
 mod cidr;
+mod client_keys;
 mod clock;
 mod cookies;
 mod cors;
@@ -61,6 +62,7 @@ mod trouble;
 
 pub use app::{App, Peer, Ports};
 pub use cidr::{Cidr, CidrError};
+pub use client_keys::{FetchError, FetchKeys, Fetched, KeyFetcher, NotCalled};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SystemEntropy};
 pub use freshness::Freshness;

@@ -27,6 +27,18 @@ pub(crate) struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     logins: Family<LoginLabels, Counter>,
     password_queue: Gauge,
+    key_fetches: KeyFetches,
+}
+
+/// How fetches of clients' keys ended. Cloning copies a pointer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeyFetches(Family<OutcomeLabel, Counter>);
+
+impl KeyFetches {
+    /// One ended; `outcome` is of a closed list.
+    pub(crate) fn count(&self, outcome: &'static str) {
+        self.0.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
 }
 
 /// What a token is.
@@ -95,6 +107,11 @@ struct LoginLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Durations;
 
@@ -115,8 +132,10 @@ impl Metrics {
             refusals: Family::default(),
             logins: Family::default(),
             password_queue: Gauge::default(),
+            key_fetches: KeyFetches::default(),
         };
-        let Self { registry, requests, durations, tokens, refusals, logins, password_queue } = &mut metrics;
+        let Self { registry, requests, durations, tokens, refusals, logins, password_queue, key_fetches } =
+            &mut metrics;
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
             "http_request_duration_seconds",
@@ -127,6 +146,7 @@ impl Metrics {
         registry.register("refusals", "Protocol requests refused", refusals.clone());
         registry.register("logins", "Login attempts", logins.clone());
         registry.register("password_queue_depth", "Passwords that wait to be verified", password_queue.clone());
+        registry.register("client_key_fetches", "Fetches of keys that clients publish", key_fetches.0.clone());
         metrics
     }
 
@@ -156,6 +176,11 @@ impl Metrics {
     /// A login attempt ended.
     pub(crate) fn login(&self, outcome: LoginOutcome) {
         self.logins.get_or_create(&LoginLabels { outcome: outcome.as_str() }).inc();
+    }
+
+    /// Where fetches of keys are counted.
+    pub(crate) fn key_fetches(&self) -> KeyFetches {
+        self.key_fetches.clone()
     }
 
     /// The text form. `password_queue_depth` is read when somebody asks, not kept.
@@ -208,6 +233,7 @@ mod tests {
         metrics.token(GrantType::AuthorizationCode, TokenKind::Id);
         metrics.refusal(Endpoint::Token, ErrorCode::InvalidGrant, Why::CodeExpired);
         metrics.login(LoginOutcome::Throttled);
+        metrics.key_fetches().count("success");
         let text = metrics.encode(3).unwrap();
         for line in [
             r#"portcullis_http_requests_total{route="token",method="POST",code="200"} 1"#,
@@ -219,6 +245,7 @@ mod tests {
             r#"portcullis_refusals_total{endpoint="token",error="invalid_grant",reason="code_expired"} 1"#,
             r#"portcullis_logins_total{outcome="throttled"} 1"#,
             "portcullis_password_queue_depth 3",
+            r#"portcullis_client_key_fetches_total{outcome="success"} 1"#,
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Ports};
 use crate::cidr::Cidr;
+use crate::client_keys::KeyFetcher;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::SystemEntropy;
 use crate::freshness::Freshness;
@@ -54,6 +55,8 @@ pub struct Options {
     pub max_staleness: Option<Duration>,
     /// What `/metrics` tells beside the server's own.
     pub extra_metrics: Option<ExtraMetrics>,
+    /// Hosts, names or addresses, that no client's keys are fetched from, whatever policy says: the API server's.
+    pub api_server: Vec<String>,
 }
 
 impl Default for Options {
@@ -73,6 +76,7 @@ impl Default for Options {
             freshness: None,
             max_staleness: None,
             extra_metrics: None,
+            api_server: Vec::new(),
         }
     }
 }
@@ -167,6 +171,7 @@ impl Server {
             freshness,
             max_staleness,
             extra_metrics,
+            api_server,
         } = options;
         let passwords = PasswordPool::new(password_threads, password_queue).map_err(ServeError::Threads)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -175,6 +180,7 @@ impl Server {
             clock: Arc::clone(&clock),
             entropy: Arc::new(SystemEntropy),
             passwords: Arc::new(passwords),
+            keys: Arc::new(KeyFetcher::new(&api_server)),
         };
         let app = App::new(ports, catalogs, trusted_proxies.clone());
         let connections = connections(max_connections, open_files());

@@ -79,8 +79,10 @@ async fn authenticated<'c>(call: &'c Call, presented: &Presented) -> Result<Auth
     let once = match presented.authenticate(call.realm(), &call.snapshot.catalog.server_keys, call.now)? {
         Attested::Proved(caller) => return Ok(caller),
         Attested::Once(once) => once,
-        // Nobody fetches keys yet.
-        Attested::Keys(wanted) => wanted.settle(call.realm(), None, call.now)?,
+        Attested::Keys(wanted) => {
+            let keys = call.shared.client_keys.find(wanted.published(), |keys| wanted.may_be_in(keys)).await;
+            wanted.settle(call.realm(), keys.as_deref(), call.now)?
+        }
     };
     let first = call.shared.store.use_once(once.id(), once.until()).await?;
     Ok(once.settle(first)?)

@@ -16,6 +16,7 @@ use store::memory::Memory;
 
 use super::{FixedClock, PASSWORD, SeededEntropy};
 use crate::app::{App, Peer, Ports};
+use crate::client_keys::{FetchKeys, KeyFetcher};
 use crate::cookies::CookieNames;
 use crate::snapshot::CatalogHandle;
 
@@ -97,6 +98,17 @@ impl Server {
     }
 
     fn build(store: Arc<dyn Store>) -> Self {
+        Self::reaching(store, Arc::new(KeyFetcher::new(&[])))
+    }
+
+    /// One whose clients' keys come from elsewhere.
+    pub(crate) fn with_keys(realm: Realm, keys: Arc<dyn FetchKeys>) -> Self {
+        let server = Self::reaching(Arc::new(Memory::new()), keys);
+        server.catalogs.publish(super::catalog(vec![realm], "d1"));
+        server
+    }
+
+    fn reaching(store: Arc<dyn Store>, keys: Arc<dyn FetchKeys>) -> Self {
         let clock = FixedClock::default();
         let catalogs = CatalogHandle::new();
         let ports = Ports {
@@ -104,6 +116,7 @@ impl Server {
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SeededEntropy::default()),
             passwords: Arc::new(PasswordPool::new(THREADS, 16).unwrap()),
+            keys,
         };
         let app = App::new(ports, catalogs.clone(), vec!["10.0.0.0/8".parse().unwrap()]);
         Self { app, clock, catalogs, store, held: Mutex::default(), jobs: Mutex::default() }
