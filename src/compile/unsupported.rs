@@ -62,7 +62,7 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
 
 fn client_authentication(base: &str, authentication: &ClientAuthentication, found: &mut Found) {
     const INSTEAD: &str = "use ClientSecret, PrivateKeyJwt, or None for a public client";
-    let ClientAuthentication { type_, client_secret, service_account_token: _, private_key_jwt } = authentication;
+    let ClientAuthentication { type_, client_secret, service_account_token: _, private_key_jwt: _ } = authentication;
     let missing = match type_ {
         ClientAuthenticationType::ClientSecret
         | ClientAuthenticationType::PrivateKeyJwt
@@ -70,9 +70,6 @@ fn client_authentication(base: &str, authentication: &ClientAuthentication, foun
         ClientAuthenticationType::ServiceAccountToken => true,
     };
     found.note(missing, format!("{base}.clientAuthentication.type"), type_.as_str(), INSTEAD);
-    let fetched = private_key_jwt.as_ref().is_some_and(|keys| keys.jwks_uri.is_some());
-    let path = format!("{base}.clientAuthentication.privateKeyJwt.jwksURI");
-    found.note(fetched, path, "fetching of keys", "write the public keys into keys");
     let Some(secret) = client_secret else { return };
     let base = format!("{base}.clientAuthentication.clientSecret");
     let defaults = SecretRotation::default();

@@ -4,5 +4,6 @@
 
 mod edits;
 mod harness;
+mod keys;
 mod kill;
 mod openid;

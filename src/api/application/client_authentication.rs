@@ -98,7 +98,12 @@ pub struct PrivateKeyJwt {
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["keyID"]))]
     pub keys: Vec<PublicKey>,
 
-    /// The https address of the client's JWKS, where policy allows its host.
+    /// The https address of the client's JWK Set, where policy allows its host. It is fetched
+    /// when an assertion needs it and kept for 1 to 60 minutes, as its Cache-Control says (5
+    /// without a word); a key ID that is not in it has it fetched again, at most every 30
+    /// seconds, so publish a new key before signing with it. The answer has to be status 200,
+    /// application/json or application/jwk-set+json, with at most 64 KiB and 20 public keys;
+    /// redirects are not followed.
     #[serde(rename = "jwksURI", skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<HttpsUri>,
 }

@@ -104,7 +104,8 @@ pub struct ApplicationPolicy {
     pub backchannel_logout_hosts: Vec<HostPattern>,
 
     /// Whether those hosts may have private addresses, as inside a cluster: Denied (default)
-    /// or Allowed. Loopback, link-local addresses and the API server stay refused.
+    /// or Allowed. Loopback and link-local addresses, metadata services of clouds and the API
+    /// server stay refused.
     #[serde(default)]
     pub fetch_private_addresses: FetchPrivateAddresses,
 

@@ -47,7 +47,7 @@ fn nothing_of_an_application_is_passed_over() {
     check(authentication(json!({"type": "PrivateKeyJwt", "privateKeyJwt": {"keys": []}})), &[]);
     check(
         authentication(json!({"type": "PrivateKeyJwt", "privateKeyJwt": {"jwksURI": "https://a.example/jwks"}})),
-        &["spec.clientAuthentication.privateKeyJwt.jwksURI"],
+        &[],
     );
     check(authentication(json!({"type": "None"})), &[]);
     let secret = |fields: Value| authentication(json!({"clientSecret": fields}));
