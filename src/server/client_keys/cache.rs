@@ -8,6 +8,7 @@
 //!
 //! While a host is down, what it said before counts for another hour: a deployment of the client's keys is no reason to
 //! lock it out. Whoever can keep the host from answering can thereby keep a withdrawn key alive for as long, and no longer.
+//! An error page is no answer either; an empty set is one, and takes every key back at the next fetch.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
