@@ -22,7 +22,7 @@ use oidc::ids::Uid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use client::{ClientPayload, Place};
+pub use client::{ClientParts, ClientPayload, DedicatedIssuer, Place};
 pub use provider::{ProviderPayload, RealmPayload};
 pub use user::{ClaimsAt, KnownPassword, UserPayload};
 

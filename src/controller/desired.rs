@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::{Kind, ObjectKey, OidcUser, RecordKind};
 use compile::names::{self, Held, Names};
-use compile::record::{ClientPayload, Place, ProviderPayload, RealmPayload, Record, Subject, UserPayload};
+use compile::record::{ClientParts, ClientPayload, Place, ProviderPayload, RealmPayload, Record, Subject, UserPayload};
 use compile::{Compiled, ObjectRef, SecretInput, UserPassword, Verdict};
 use crypto::{PasswordHash, ServerKeys};
 use oidc::account::Account;
@@ -200,7 +200,8 @@ impl<'w> Keeper<'w> {
             None => None,
         };
         let place = Place { keys: self.keys, provider: &self.uid, application: uid };
-        let payload = ClientPayload::new(place, client, accounts, client_id, derivation);
+        let parts = ClientParts { client, accounts, client_id, secrets: derivation, issuer: None };
+        let payload = ClientPayload::new(place, parts);
         Some((id, Record::new(self.keys, Subject::Client, &self.uid, (key, uid), &payload)))
     }
 

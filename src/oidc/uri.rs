@@ -60,6 +60,20 @@ impl Issuer {
         Ok(Self { url: text.to_owned(), host: authority, path_start, loopback_http })
     }
 
+    /// The same issuer on another host (a name or an address, without port); scheme, port and path stay.
+    ///
+    /// # Errors
+    /// As [`Self::parse`]: `http`, for example, stays on this machine.
+    pub fn on(&self, host: &str) -> Result<Self, IssuerError> {
+        let (scheme, _) = self.url.split_once("://").unwrap_or_default();
+        // An address in brackets has colons of its own.
+        let port = self.host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let port = port.map(|(_, port)| format!(":{port}")).unwrap_or_default();
+        let moved = Self::parse(&format!("{scheme}://{host}{port}{}", self.path()))?;
+        // What is no host would otherwise be port, path or anything else.
+        if moved.host == format!("{host}{port}") { Ok(moved) } else { Err(IssuerError::Form) }
+    }
+
     /// The identifier, as `iss` carries it.
     pub fn as_str(&self) -> &str {
         &self.url
@@ -91,9 +105,11 @@ impl Issuer {
     }
 }
 
-/// Whether a host is this machine by its very form: `127.0.0.0/8`, `[::1]`, `localhost`.
+/// Whether a host is this machine by its very form: `127.0.0.0/8`, `[::1]`, `localhost` and the names below it (RFC 6761
+/// §6.3).
 pub fn is_loopback_host(host: &str) -> bool {
     host == "localhost"
+        || host.ends_with(".localhost")
         || host == "[::1]"
         || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }

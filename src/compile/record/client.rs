@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crypto::{ServerKeys, record_aad};
+use crypto::{RingKey, Secret, ServerKeys, record_aad};
 use oidc::client::Client;
 use oidc::ids::Uid;
+use oidc::uri::Issuer;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, RecordError};
 use crate::inputs::Epoch;
+use crate::keys::{signing_data, signing_keys};
 
 /// What the servers and a later controller must know of an application.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +34,42 @@ pub struct ClientPayload {
     pub client_id: Option<String>,
     /// Where the derivation of its secrets stands: the authority, of which the status is a copy.
     pub secrets: Epoch,
+    /// The issuer of its own that it holds, refused or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issuer: Option<SealedIssuer>,
+}
+
+/// An issuer of an application's own, as a record carries it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SealedIssuer {
+    url: String,
+    /// By the names of [`signing_data`], each sealed by itself.
+    keys: BTreeMap<String, String>,
+}
+
+/// An issuer of an application's own.
+#[derive(Clone, Debug)]
+pub struct DedicatedIssuer {
+    /// Its identifier.
+    pub issuer: Issuer,
+    /// Its signing keys, which form a ring.
+    pub keys: Vec<RingKey>,
+}
+
+/// What a record says of an application, but for what is sealed.
+#[derive(Clone, Debug)]
+pub struct ClientParts {
+    /// See [`ClientPayload::client`].
+    pub client: Option<Arc<Client>>,
+    /// See [`ClientPayload::accounts`].
+    pub accounts: Vec<Arc<Client>>,
+    /// See [`ClientPayload::client_id`].
+    pub client_id: Option<String>,
+    /// See [`ClientPayload::secrets`].
+    pub secrets: Epoch,
+    /// The issuer of its own that it holds, once that has keys.
+    pub issuer: Option<DedicatedIssuer>,
 }
 
 /// Whose record it is.
@@ -47,14 +85,9 @@ pub struct Place<'a> {
 
 impl ClientPayload {
     /// Takes clients apart: what is secret in them is sealed for the record of this application at this provider.
-    pub fn new(
-        place: Place<'_>,
-        client: Option<Arc<Client>>,
-        accounts: Vec<Arc<Client>>,
-        client_id: Option<String>,
-        secrets: Epoch,
-    ) -> Self {
+    pub fn new(place: Place<'_>, parts: ClientParts) -> Self {
         let Place { keys, provider, application } = place;
+        let ClientParts { client, accounts, client_id, secrets, issuer } = parts;
         let seal = |client: &Arc<Client>| {
             let secret = client.shared_secret.as_ref()?;
             let aad = aad(provider, application, &shared_secret(client));
@@ -63,7 +96,16 @@ impl ClientPayload {
         let shared_secrets = client.iter().chain(&accounts).filter_map(seal).collect();
         let sector_key = client.as_ref().and_then(|client| client.sector_key.as_ref());
         let sector_key = sector_key.map(|key| super::seal(keys, &aad(provider, application, SECTOR_KEY), key));
-        Self { client, accounts, shared_secrets, sector_key, client_id, secrets }
+        let issuer = issuer.map(|DedicatedIssuer { issuer, keys: ring }| {
+            let sealed = signing_data(&ring).into_iter().filter_map(|(name, key)| {
+                // They are JSON.
+                let key = Secret::new(String::from_utf8(key.expose().clone()).ok()?);
+                let sealed = super::seal(keys, &aad(provider, application, &signing_key(&name)), &key);
+                Some((name, sealed))
+            });
+            SealedIssuer { url: issuer.as_str().to_owned(), keys: sealed.collect() }
+        });
+        Self { client, accounts, shared_secrets, sector_key, client_id, secrets, issuer }
     }
 
     /// Reads a record, and holds the clients against its source. A secret that does not come out of its seal is an error:
@@ -92,6 +134,24 @@ impl ClientPayload {
         Ok(payload)
     }
 
+    /// The issuer of its own, unsealed from the record that this was read from.
+    ///
+    /// # Errors
+    /// It cannot be read. Keys that do not come out of their seals are an error: without them nothing can be signed, and
+    /// nobody would know why.
+    pub fn issuer(&self, keys: &ServerKeys, record: &Record) -> Result<Option<DedicatedIssuer>, RecordError> {
+        let Some(SealedIssuer { url, keys: sealed }) = &self.issuer else { return Ok(None) };
+        let issuer = Issuer::parse(url).map_err(|error| super::unreadable("the issuer", &error.to_string()))?;
+        let open = |(name, sealed): (&String, &String)| {
+            let aad = aad(&record.provider, &record.source_uid, &signing_key(name));
+            let key = super::unseal(keys, &aad, sealed, "a signing key")?;
+            Ok((name.clone(), Secret::new(key.expose().clone().into_bytes())))
+        };
+        let data = sealed.iter().map(open).collect::<Result<BTreeMap<_, _>, RecordError>>()?;
+        let keys = signing_keys(&data).map_err(|why| super::unreadable("the signing keys", &why))?;
+        Ok(Some(DedicatedIssuer { issuer, keys }))
+    }
+
     /// The client and its accounts.
     pub fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
         self.client.iter().chain(&self.accounts)
@@ -102,6 +162,10 @@ const SECTOR_KEY: &str = "spec.payload.sectorKey";
 
 fn shared_secret(client: &Client) -> String {
     format!("spec.payload.sharedSecrets.{}", client.id)
+}
+
+fn signing_key(name: &str) -> String {
+    format!("spec.payload.issuer.keys.{name}")
 }
 
 /// Binds a sealed value to its field in the record of this application.

@@ -137,6 +137,19 @@ fn t_k08_a_sealed_password_cannot_be_moved_or_read() {
     }
 }
 
+/// Two keys of an issuer, always the same.
+fn ring() -> Vec<crypto::RingKey> {
+    static KEYS: std::sync::LazyLock<Vec<crypto::RingKey>> = std::sync::LazyLock::new(|| {
+        let make = |state| crypto::RingKey {
+            key: crypto::SigningKey::generate(crypto::Algorithm::ES256).unwrap(),
+            state,
+            since: 7,
+        };
+        vec![make(crypto::KeyState::Active), make(crypto::KeyState::Retiring)]
+    });
+    KEYS.clone()
+}
+
 /// The record of the notes application with an HS256 id_token, as JSON; and the same read back.
 fn symmetric(application: &Uid) -> (Value, Result<ClientPayload, RecordError>) {
     let mut client = oidc::testing::symmetric_client();
@@ -145,7 +158,19 @@ fn symmetric(application: &Uid) -> (Value, Result<ClientPayload, RecordError>) {
     let (provider, keys, key) = (Uid::new("p"), keys(1), source().0);
     let place = Place { keys: &keys, provider: &provider, application };
     let epoch = Epoch { generation: 1, epoch: 1 };
-    let payload = ClientPayload::new(place, Some(std::sync::Arc::new(client)), Vec::new(), None, epoch);
+    let payload = ClientPayload::new(
+        place,
+        ClientParts {
+            client: Some(std::sync::Arc::new(client)),
+            accounts: Vec::new(),
+            client_id: None,
+            secrets: epoch,
+            issuer: Some(DedicatedIssuer {
+                issuer: oidc::uri::Issuer::parse("https://notes.example.com").unwrap(),
+                keys: ring(),
+            }),
+        },
+    );
     let record = Record::new(&keys, Subject::Client, &provider, (&key, application), &payload);
     (serde_json::from_str(&record.payload).unwrap(), ClientPayload::read(&keys, &record))
 }
@@ -168,6 +193,28 @@ fn t_k08_what_is_secret_in_a_client_travels_sealed_and_for_its_own_application_a
         let error = ClientPayload::read(&keys(1), &record(&moved)).unwrap_err();
         assert!(matches!(&error, RecordError::Payload(why) if why.contains(what)), "{error}");
     }
+    // The keys of an issuer are opened when that is asked for.
+    let issuer = |written: &Value| {
+        let record = record(written);
+        ClientPayload::read(&keys(1), &record).unwrap().issuer(&keys(1), &record)
+    };
+    let read = issuer(&written).unwrap().unwrap();
+    assert_eq!(read.issuer.as_str(), "https://notes.example.com");
+    let states = |keys: Vec<crypto::RingKey>| {
+        keys.into_iter()
+            .map(|key| (key.key.kid().to_string(), key.state, key.since))
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(states(read.keys), states(ring()));
+    for key in ring() {
+        let jwk: Value = serde_json::from_str(key.key.to_private_jwk().expose()).unwrap();
+        assert!(!written.to_string().contains(jwk["d"].as_str().unwrap()), "{written}");
+    }
+    let mut moved = written.clone();
+    moved["issuer"] = other["issuer"].clone();
+    let error = issuer(&moved).unwrap_err();
+    assert!(matches!(&error, RecordError::Payload(why) if why.contains("a signing key")), "{error}");
+
     let bare = oidc::testing::client();
     assert!(bare.shared_secret.is_none(), "what nothing is signed with is not known to servers");
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use api::{ObjectKey, RecordKind};
 use compile::keys::{SERVER_KEY_SUFFIX, SIGNING_KEYS_SUFFIX, server_keys, signing_keys};
-use compile::record::{ClientPayload, FORMAT, ProviderPayload, RealmPayload, Record, RecordError, UserPayload};
+use compile::record::{
+    ClientPayload, DedicatedIssuer, FORMAT, ProviderPayload, RealmPayload, Record, RecordError, UserPayload,
+};
 use crypto::{KeyRing, ServerKeys, b64, hash};
 use oidc::account::{Account, Accounts};
 use oidc::acknowledge::{Loaded, MAX_UNREADABLE};
@@ -29,7 +31,7 @@ pub(crate) struct Assembly {
     record: Option<ObservedRecord>,
     server_key: Option<(u128, Option<ServerKeys>)>,
     signing: Option<(u128, Option<KeyRing>)>,
-    clients: Entries<Arc<[Arc<Client>]>>,
+    clients: Entries<Arc<Application>>,
     users: Entries<Arc<Account>>,
     /// The people of the last catalog, while none of them has changed.
     accounts: Option<Arc<Accounts>>,
@@ -37,6 +39,15 @@ pub(crate) struct Assembly {
     realm: Option<RealmPayload>,
     /// Whether a catalog was made before: then a provider that is gone is one that nobody may be served by any more.
     made: bool,
+}
+
+/// What is served of an application.
+#[derive(Debug)]
+struct Application {
+    /// Its client and its accounts.
+    clients: Vec<Arc<Client>>,
+    /// The issuer of its own where they are served, and nowhere else.
+    issuer: Option<(Issuer, KeyRing)>,
 }
 
 /// The digest of a catalog without issuers.
@@ -234,14 +245,15 @@ impl Assembly {
         }
         self.made = true;
         let uid = self.record.as_ref().map_or_else(|| Uid::new(""), |record| record.record.provider.clone());
-        let realm = self.realm.clone().and_then(|realm| self.realm(&keys, &uid, realm));
-        let realms: Vec<Realm> = realm.into_iter().collect();
+        let realm = self.realm.clone();
+        let realms = realm.and_then(|realm| self.realms(&keys, &uid, realm)).unwrap_or_default();
         let digest = self.digest(&uid, realms.is_empty());
         let loaded = self.loaded(uid.clone(), digest.clone());
         Some((Catalog::new(uid, keys, realms, digest), loaded))
     }
 
-    fn realm(&mut self, keys: &ServerKeys, provider: &Uid, realm: RealmPayload) -> Option<Realm> {
+    /// The provider's own realm, and that of each application which has an issuer of its own.
+    fn realms(&mut self, keys: &ServerKeys, provider: &Uid, realm: RealmPayload) -> Option<Vec<Realm>> {
         let (_, Some(ring)) = self.signing.clone()? else { return None };
         let RealmPayload { issuer, display_name, primary_color, settings } = realm;
         let issuer = Issuer::parse(&issuer).ok()?;
@@ -253,8 +265,16 @@ impl Assembly {
             return None;
         }
         self.clients.read(provider, |record| {
-            let clients: Arc<[_]> = ClientPayload::read(keys, record)?.clients().cloned().collect();
-            Ok((!clients.is_empty()).then_some(clients))
+            let payload = ClientPayload::read(keys, record)?;
+            let clients: Vec<_> = payload.clients().cloned().collect();
+            if clients.is_empty() {
+                return Ok(None);
+            }
+            let issuer = payload.issuer(keys, record)?.and_then(|DedicatedIssuer { issuer, keys }| {
+                // They were judged as a ring when they were read.
+                Some((issuer, KeyRing::new(keys).ok()?))
+            });
+            Ok(Some(Arc::new(Application { clients, issuer })))
         });
         let changed = self.users.read(provider, |record| {
             let account = UserPayload::read(keys, record)?.account(keys, record)?;
@@ -267,15 +287,32 @@ impl Assembly {
         let accounts = self.accounts.get_or_insert_with(|| {
             Arc::new(Accounts::new(users.values(provider).map(|(_, _, account)| Arc::clone(account))))
         });
-        Some(Realm::new(RealmParts {
-            issuer,
-            display_name,
-            primary_color,
-            keys: ring,
-            settings,
-            clients: self.clients.values(provider).flat_map(|(_, _, clients)| clients.iter().cloned()).collect(),
-            accounts: Arc::clone(accounts),
-        }))
+        let make = |issuer, keys, clients| {
+            Realm::new(RealmParts {
+                issuer,
+                display_name: display_name.clone(),
+                primary_color: primary_color.clone(),
+                keys,
+                settings,
+                clients,
+                accounts: Arc::clone(accounts),
+            })
+        };
+        let mut shared = Vec::new();
+        let mut realms = Vec::new();
+        for (_, _, application) in self.clients.values(provider) {
+            let Application { clients, issuer: own } = &**application;
+            match own {
+                None => shared.extend(clients.iter().cloned()),
+                // The rule of the provider's own; and a host that is two issuers' would be either's, by chance.
+                Some((own, _)) if own.is_loopback_http() && !self.plain_http || own.host() == issuer.host() => {
+                    tracing::error!("issuer {} is not served", own.as_str());
+                }
+                Some((own, ring)) => realms.push(make(own.clone(), ring.clone(), clients.clone())),
+            }
+        }
+        realms.push(make(issuer, ring, shared));
+        Some(realms)
     }
 
     /// Replicas with equal digests answer alike: everything that is served is named by what its MAC covers.

@@ -15,9 +15,11 @@ fn issuers() {
     check_issuer("http://127.0.0.1:8080/oidc", Ok(("127.0.0.1:8080", "/oidc")));
     check_issuer("http://[::1]:8080/oidc", Ok(("[::1]:8080", "/oidc")));
     check_issuer("http://localhost/oidc", Ok(("localhost", "/oidc")));
+    check_issuer("http://notes.localhost/oidc", Ok(("notes.localhost", "/oidc")));
     for (bad, error) in [
         ("http://id.example.com/oidc", IssuerError::Scheme),
         ("http://127.0.0.1.example.com", IssuerError::Scheme),
+        ("http://notlocalhost", IssuerError::Scheme),
         ("ftp://id.example.com", IssuerError::Scheme),
         ("https://id.example.com/", IssuerError::Extra),
         ("https://id.example.com/oidc?x", IssuerError::Extra),
@@ -30,6 +32,30 @@ fn issuers() {
         ("id.example.com", IssuerError::Form),
     ] {
         check_issuer(bad, Err(error));
+    }
+}
+
+#[test]
+fn an_issuer_on_another_host_keeps_the_rest() {
+    let on =
+        |issuer: &str, host: &str| Issuer::parse(issuer).unwrap().on(host).map(|issuer| issuer.as_str().to_owned());
+    let check = |issuer, host, expect: &str| assert_eq!(on(issuer, host).as_deref(), Ok(expect), "{issuer} {host}");
+    check("https://id.example.com/oidc", "notes.example.com", "https://notes.example.com/oidc");
+    check("https://id.example.com:8443", "notes.example.com", "https://notes.example.com:8443");
+    check("http://127.0.0.1:8080/oidc", "notes.localhost", "http://notes.localhost:8080/oidc");
+    check("http://[::1]:8080/oidc", "127.0.0.1", "http://127.0.0.1:8080/oidc");
+    check("http://[::1]/oidc", "[::1]", "http://[::1]/oidc");
+    for (host, error) in [
+        ("notes.example.com", IssuerError::Scheme),
+        ("localhost.example.com", IssuerError::Scheme),
+        ("notes.localhost/x", IssuerError::Form),
+        ("notes.localhost:1", IssuerError::Form),
+        ("NOTES.localhost", IssuerError::Form),
+        ("notes.localhost:1/x", IssuerError::Form),
+        ("", IssuerError::Form),
+        ("a@localhost", IssuerError::Extra),
+    ] {
+        assert_eq!(on("http://127.0.0.1:8080", host), Err(error), "{host}");
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use compile::inputs::Epoch;
 use compile::keys::{fresh_server_key, signing_data};
-use compile::record::{KnownPassword, Place, Subject};
+use compile::record::{ClientParts, DedicatedIssuer, KnownPassword, Place, Subject};
 use crypto::{Algorithm, KeyState, RingKey, Secret, SigningKey};
 use oidc::catalog::RealmSettings;
 use oidc::ids::{ClientId, Username};
@@ -93,6 +93,11 @@ impl Told {
     }
 
     fn client_record(&self, name: &str) -> Record {
+        self.client_record_at(name, None)
+    }
+
+    /// With an issuer of its own.
+    fn client_record_at(&self, name: &str, issuer: Option<DedicatedIssuer>) -> Record {
         let client = json!({
             "id": format!("team-a.{name}"), "uid": name, "namespace": "team-a", "name": name, "displayName": name,
             "authentication": "Public", "redirectUris": ["https://app.example.com/cb"], "applicationType": "Web",
@@ -111,7 +116,16 @@ impl Told {
         let (provider, uid) = (Uid::new(PROVIDER), Uid::new(name));
         let place = Place { keys: &self.keys, provider: &provider, application: &uid };
         let derivation = Epoch { generation: 1, epoch: 1 };
-        let payload = ClientPayload::new(place, Some(Arc::new(client)), Vec::new(), None, derivation);
+        let payload = ClientPayload::new(
+            place,
+            ClientParts {
+                client: Some(Arc::new(client)),
+                accounts: Vec::new(),
+                client_id: None,
+                secrets: derivation,
+                issuer,
+            },
+        );
         let source = (&ObjectKey::new("team-a", name), &Uid::new(name));
         Record::new(&self.keys, Subject::Client, &Uid::new(PROVIDER), source, &payload)
     }
@@ -132,6 +146,15 @@ impl Told {
     }
 }
 
+/// An issuer with one key.
+fn dedicated(issuer: &str) -> DedicatedIssuer {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    DedicatedIssuer {
+        issuer: Issuer::parse(issuer).unwrap(),
+        keys: vec![RingKey { key, state: KeyState::Active, since: 0 }],
+    }
+}
+
 const CLIENTS: Part = Part::Records(RecordKind::OidcClientRecord);
 const USERS: Part = Part::Records(RecordKind::OidcUserRecord);
 
@@ -145,6 +168,36 @@ fn what_is_recorded_is_served_and_acknowledged() {
     assert!(!loaded.has("oidcclientrecords", &(version + 1).to_string()));
     for object in ["configmaps/default-record", "secrets/default-server-key", "secrets/default-signing-keys"] {
         assert!(loaded.has(object, "11"), "{object}");
+    }
+}
+
+#[test]
+fn an_application_with_an_issuer_of_its_own_is_served_there_and_nowhere_else() {
+    let mut told = Told::new();
+    told.client("portal");
+    let notes = dedicated("https://notes.example.com/oidc");
+    let kid = notes.keys[0].key.kid().clone();
+    let record = told.client_record_at("notes", Some(notes));
+    told.record(CLIENTS, "notes", record);
+    let catalog = told.assembly.assemble().unwrap().0;
+    let clients = |host: &str| {
+        let realm = catalog.realm(host).unwrap();
+        (realm.clients.keys().map(ToString::to_string).collect::<Vec<_>>(), realm.keys.clone())
+    };
+    let (here, keys) = clients("notes.example.com");
+    assert_eq!(
+        (here, keys.keys().map(|key| key.key.kid().clone()).collect::<Vec<_>>()),
+        (vec!["team-a.notes".to_owned()], vec![kid.clone()])
+    );
+    let (shared, keys) = clients("id.example.com");
+    assert_eq!(shared, ["team-a.portal"]);
+    assert!(keys.keys().all(|key| *key.key.kid() != kid));
+
+    // Where plain http is not served, it is not served there either; and nobody takes the provider's own host.
+    for issuer in ["http://notes.localhost:8080", "https://id.example.com/other"] {
+        let record = told.client_record_at("notes", Some(dedicated(issuer)));
+        told.record(CLIENTS, "notes", record);
+        assert_eq!(told.served(), ["team-a.portal"], "{issuer}");
     }
 }
 
