@@ -206,17 +206,25 @@ pub(crate) fn encode(pairs: &[(&str, &str)]) -> String {
 /// A person's browser: it keeps cookies, follows redirects of the provider and posts forms.
 pub(crate) struct Browser {
     pub(crate) provider: Provider,
+    pub(crate) issuer: &'static str,
     pub(crate) cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
     pub(crate) fn new(provider: Provider) -> Self {
-        Self { provider, cookies: BTreeMap::new() }
+        Self::at(provider, ISSUER)
+    }
+
+    /// At another issuer than the usual one.
+    pub(crate) fn at(provider: Provider, issuer: &'static str) -> Self {
+        Self { provider, issuer, cookies: BTreeMap::new() }
     }
 
     pub(crate) async fn send(&mut self, method: Method, target: &str, more: &[(&str, &str)], body: &str) -> Answer {
         let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
-        let mut headers = vec![("accept", "text/html,*/*;q=0.8"), ("cookie", cookies.as_str())];
+        let issuer = Url::parse(self.issuer).unwrap();
+        let host = issuer.host_str().unwrap();
+        let mut headers = vec![("accept", "text/html,*/*;q=0.8"), ("cookie", cookies.as_str()), ("host", host)];
         headers.extend(more);
         let answer = self.provider.send(method, target, &headers, body).await;
         for set in answer.headers.get_all(header::SET_COOKIE) {
@@ -229,7 +237,7 @@ impl Browser {
     /// Opens a page of the provider, following its own redirects.
     pub(crate) async fn open(&mut self, target: &str) -> Answer {
         let mut answer = self.send(Method::GET, target, &[], "").await;
-        while let Some(path) = answer.header("location").strip_prefix(ISSUER).map(str::to_owned) {
+        while let Some(path) = answer.header("location").strip_prefix(self.issuer).map(str::to_owned) {
             answer = self.send(Method::GET, &path, &[], "").await;
         }
         answer
@@ -248,7 +256,7 @@ impl Browser {
         }
         let pairs: Vec<(&str, &str)> =
             form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let origin = Url::parse(ISSUER).unwrap().origin().ascii_serialization();
+        let origin = Url::parse(self.issuer).unwrap().origin().ascii_serialization();
         let headers = [
             ("content-type", "application/x-www-form-urlencoded"),
             ("origin", origin.as_str()),
@@ -256,7 +264,7 @@ impl Browser {
         ];
         let target = form.action.strip_prefix(Url::parse(ISSUER).unwrap().path()).unwrap().to_owned();
         let mut answer = self.send(Method::POST, &target, &headers, &encode(&pairs)).await;
-        while let Some(path) = answer.header("location").strip_prefix(ISSUER).map(str::to_owned) {
+        while let Some(path) = answer.header("location").strip_prefix(self.issuer).map(str::to_owned) {
             answer = self.send(Method::GET, &path, &[], "").await;
         }
         answer

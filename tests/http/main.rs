@@ -13,6 +13,7 @@ mod front_channel;
 mod harness;
 mod interaction;
 mod introspection;
+mod issuers;
 mod matrix;
 mod pairwise;
 mod password;

@@ -22,6 +22,11 @@ impl Form {
         Some(Self { action: tag.get("action").unwrap_or_default().to_owned(), fields: fields.collect() })
     }
 
+    /// The value of the field `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// Sets the field `name`, adding it when the form has no such input.
     pub fn set(&mut self, name: &str, value: &str) {
         match self.fields.iter_mut().find(|(known, _)| known == name) {
