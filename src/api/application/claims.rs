@@ -27,7 +27,8 @@ pub struct ExtraClaim {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_attribute: Option<AttributeName>,
 
-    /// Where the claim goes: IDToken, Userinfo, AccessToken. Default: IDToken, Userinfo.
+    /// Where the claim goes: IDToken, Userinfo, AccessToken. Default: IDToken, Userinfo. An
+    /// access token for an API carries none: what stands there is for the API's owner to trust.
     #[serde(default = "targets")]
     #[schemars(length(max = 3), extend("x-kubernetes-list-type" = "atomic", "x-kubernetes-validations" = unique()))]
     pub targets: Vec<ClaimTarget>,
@@ -44,7 +45,7 @@ wire_enum! {
         IDToken = "IDToken",
         /// The userinfo answer.
         Userinfo = "Userinfo",
-        /// The JWT access token.
+        /// The access token, unless it is for an API.
         AccessToken = "AccessToken",
     }
 }

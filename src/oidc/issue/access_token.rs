@@ -37,7 +37,7 @@ pub(super) fn about(
     random: [u8; 16],
 ) -> Result<String, IssueError> {
     let Basis { client, account, authorization, scope, family, .. } = *basis;
-    let extra = release(client, account, scope, &authorization.claims, ClaimTarget::AccessToken);
+    let extra = own(target, || release(client, account, scope, &authorization.claims, ClaimTarget::AccessToken));
     let subject = client.subject_of(account).ok_or(IssueError::NoSectorKey)?;
     sign(client, &subject, target, (realm, keys), now, jti(family, random), extra)
 }
@@ -50,8 +50,14 @@ pub(super) fn of_client(
     now: Time,
     random: [u8; 16],
 ) -> Result<String, IssueError> {
-    let extra = release_fixed(client, ClaimTarget::AccessToken);
+    let extra = own(target, || release_fixed(client, ClaimTarget::AccessToken));
     sign(client, client.id.as_str(), target, (realm, keys), now, client_jti(&client.uid, random), extra)
+}
+
+/// What the caller adds to a token for itself. An API reads in its tokens what this server and its own manifest say: were
+/// a caller's claims among them, it could call itself `role: admin` there.
+fn own(target: &Target<'_>, extra: impl FnOnce() -> Map<String, Value>) -> Map<String, Value> {
+    if target.is_for_userinfo { extra() } else { Map::new() }
 }
 
 fn sign(

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::audience;
+use crate::claims::{ClaimTarget, ExtraClaim, ExtraValue};
 use crate::client::*;
 use crate::records::Generation;
 use crate::testing::*;
@@ -44,6 +45,30 @@ fn rfc9068_an_access_token_has_these_claims_and_no_other() {
     });
     assert_eq!(Value::Object(claims(&response.access_token, "at+jwt", ISSUER)), expect);
     assert_eq!((response.expires_in, response.token_type), (600, "Bearer"));
+}
+
+/// Where it is for the application itself it may say there what it likes.
+#[test]
+fn t_k13_a_caller_adds_nothing_to_the_token_of_an_api() {
+    let role = ExtraClaim {
+        name: "role".to_owned(),
+        value: ExtraValue::Fixed("admin".to_owned()),
+        targets: [ClaimTarget::AccessToken].into(),
+    };
+    let client = Client { extra_claims: vec![role], resources: service().resources, ..client() };
+    let realm = realm_of(ISSUER, vec![client.clone()], vec![account()]);
+    for (scope_text, audience, expect) in [("openid", ISSUER, Some("admin")), ("openid orders.read", ORDERS, None)] {
+        let (account, mut family) = (account(), family_record());
+        family.authorization.scope = scope(scope_text);
+        let of_person =
+            tokens(&grant(&realm, &client, &account, family), &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap().access_token;
+        let target = audience::target(&realm, &client, &scope(scope_text), None).unwrap();
+        let of_client = access_token::of_client(&client, &target, (&realm, &SERVER_KEYS), NOW, [9; 16]).unwrap();
+        for token in [of_person, of_client] {
+            let role = claims(&token, "at+jwt", audience).get("role").cloned();
+            assert_eq!(role.as_ref().and_then(Value::as_str), expect, "{audience}");
+        }
+    }
 }
 
 #[test]
