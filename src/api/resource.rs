@@ -49,7 +49,8 @@ pub struct OidcResourceSpec {
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub scopes: Vec<ResourceScope>,
 
-    /// Seconds that its access tokens live. Absent: as long as the application's.
+    /// Seconds that its access tokens live, or less where the provider or the caller's policy
+    /// sets a lower limit. Absent: as long as the application's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 10, max = 2_592_000))]
     pub access_token_lifetime_seconds: Option<i64>,

@@ -140,7 +140,7 @@ impl<'a> Application<'a> {
                         api::OfflineAccess::Consent => OfflineAccess::Consent,
                         api::OfflineAccess::Silent => OfflineAccess::Silent,
                     },
-                    max_access_token_seconds: allowed,
+                    max_access_token_seconds: allowed.min(tokens.access_token_lifetime_seconds),
                     groups: group_values(groups, provider.key, object, &mut diagnostics),
                 })
             }

@@ -359,6 +359,39 @@ fn t_k13_an_audience_belongs_to_one_api_and_to_nothing_else() {
     assert_eq!(reasons(notes(&compiled)), [Reason::ClientIDConflict]);
 }
 
+/// Keys are kept until the longest token of the provider has ended, and a revocation is complete by then: the owner of an
+/// API can shorten that for its tokens, and not prolong it.
+#[test]
+fn t_k13_an_api_sets_no_lifetime_above_the_provider_or_the_policy() {
+    for (own, provider_seconds, policy_seconds, expect) in [
+        (Some(7200), 1200, 3600, 1200),
+        (Some(7200), 3600, 1800, 1800),
+        (Some(300), 1200, 1800, 300),
+        (None, 1200, 3600, 1200),
+    ] {
+        let mut provider = provider(&json!([policy(&json!({"maxAccessTokenLifetimeSeconds": policy_seconds}))]));
+        provider["spec"]["tokens"] = json!({"accessTokenLifetimeSeconds": provider_seconds});
+        provider["spec"]["resourcePolicies"] =
+            json!([{"name": "apis", "namespaces": {"type": "All"}, "allowedAudienceHosts": ["*.api.example.com"]}]);
+        let mut orders = object(
+            "OidcResource",
+            "team-a",
+            "orders",
+            &json!({
+                "audience": "https://orders.api.example.com", "scopes": [{"name": "orders.read"}],
+                "allowedClients": [{"name": "notes", "scopes": ["orders.read"]}],
+            }),
+        );
+        if let Some(own) = own {
+            orders["spec"]["accessTokenLifetimeSeconds"] = own.into();
+        }
+        let asks = json!({"resources": [{"resourceRef": {"name": "orders"}, "scopes": ["orders.read"]}]});
+        let compiled = run(&world(&[provider, orders, application("team-a", "notes", &asks)]));
+        let found = clients(&compiled)["team-a.notes"].resources[0].lifetime_seconds;
+        assert_eq!(found, expect, "{own:?} under {provider_seconds} and {policy_seconds}");
+    }
+}
+
 #[test]
 fn t_k15_a_name_used_again_inherits_nothing() {
     let documents = [
