@@ -77,7 +77,7 @@ pub fn application_status(verdict: &Verdict, observed: &Observed<'_>) -> OidcApp
         client_secret: client_secret(credentials),
         accounts: accounts
             .iter()
-            .map(|AccountFacts { name, client_id, credentials }| AccountStatus {
+            .map(|AccountFacts { name, client_id, credentials, served: _ }| AccountStatus {
                 name: name.clone(),
                 client_id: client_id.clone(),
                 client_secret: client_secret(credentials),
@@ -235,21 +235,36 @@ fn programmed(verdict: &Verdict, observed: &Observed<'_>) -> Finding {
     }
 }
 
+/// Of the application and of each of its accounts.
 fn credentials_ready(verdict: &Verdict) -> Finding {
     let type_ = ConditionType::CredentialsReady;
-    let credentials = match &verdict.facts {
-        Facts::Application(facts) => &facts.credentials,
-        Facts::Provider(_) | Facts::User(_) | Facts::Group(_) | Facts::Resource(_) => &Credentials::Unknown,
+    let nothing = ApplicationFacts::default();
+    let ApplicationFacts { credentials, accounts, .. } = match &verdict.facts {
+        Facts::Application(facts) => facts,
+        Facts::Provider(_) | Facts::User(_) | Facts::Group(_) | Facts::Resource(_) => &nothing,
     };
-    match credentials {
-        Credentials::NotApplicable => Finding { reason: Reason::NotApplicable, ..Finding::holds(type_) },
-        Credentials::ClientSecret { .. } if verdict.served => Finding::holds(type_),
-        Credentials::ClientSecret { .. } | Credentials::Unknown => Finding {
+    let own = (None, credentials, verdict.served);
+    let accounts = accounts.iter().map(|account| (Some(&account.name), &account.credentials, account.served));
+    let all = || std::iter::once(own).chain(accounts.clone());
+    let missing = all().find(|(_, credentials, served)| match credentials {
+        Credentials::NotApplicable => false,
+        Credentials::ClientSecret { .. } => !served,
+        Credentials::Unknown => true,
+    });
+    match missing {
+        Some((account, ..)) => Finding {
             type_,
             status: ConditionStatus::Unknown,
             reason: Reason::Pending,
-            message: "there are no credentials until the application is served".to_owned(),
+            message: account.map_or_else(
+                || "there are no credentials until the application is served".to_owned(),
+                |name| format!("account `{name}` has no credentials until it is served"),
+            ),
         },
+        None if all().all(|(_, credentials, _)| *credentials == Credentials::NotApplicable) => {
+            Finding { reason: Reason::NotApplicable, ..Finding::holds(type_) }
+        }
+        None => Finding::holds(type_),
     }
 }
 

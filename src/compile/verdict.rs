@@ -165,6 +165,8 @@ pub struct AccountFacts {
     pub client_id: String,
     /// How it proves itself.
     pub credentials: Credentials,
+    /// Whether a catalog holds it: one whose client secret is nowhere to be found is left out, and the others are not.
+    pub served: bool,
 }
 
 /// How an application proves itself, as its status shows it.

@@ -31,8 +31,8 @@ pub(crate) fn verdicts(inputs: &Inputs, world: World<'_>, catalogs: &Catalogs) -
         }
     }
     for application in applications.into_values() {
+        let facts = Facts::Application(application_facts(inputs, &providers, &application, &served));
         let served = served.application(&application);
-        let facts = Facts::Application(application_facts(inputs, &providers, &application));
         let Application { key, object, mut diagnostics, .. } = application;
         served.note(&mut diagnostics);
         insert(&mut verdicts, Kind::OidcApplication, key, &object.metadata, diagnostics, served.is(), facts);
@@ -140,14 +140,18 @@ impl<'c> Served<'c> {
 
     fn application(&self, application: &Application<'_>) -> Service {
         let provider = application.attached.as_ref().map(|attached| attached.provider);
-        match provider.map(|provider| self.clients.get(provider)) {
-            Some(Some(clients)) if !application.accepted() || !clients.contains(application.own.client_id.as_str()) => {
-                Service::Refused
-            }
-            Some(Some(_)) => Service::Given,
-            Some(None) => self.unless_review(Service::NoProvider),
-            None => Service::Refused,
+        match provider.map(|provider| self.clients.contains_key(provider)) {
+            Some(true) if application.accepted() && self.holds(application, &application.own) => Service::Given,
+            Some(true) | None => Service::Refused,
+            Some(false) => self.unless_review(Service::NoProvider),
         }
+    }
+
+    /// Whether one of the clients of an application is served.
+    fn holds(&self, application: &Application<'_>, principal: &Principal<'_>) -> bool {
+        let provider = application.attached.as_ref().map(|attached| attached.provider);
+        let clients = provider.and_then(|provider| self.clients.get(provider));
+        clients.is_some_and(|clients| clients.contains(principal.client_id.as_str()))
     }
 
     fn of_provider(&self, provider: Option<&ObjectKey>) -> Service {
@@ -171,14 +175,16 @@ fn application_facts(
     inputs: &Inputs,
     providers: &BTreeMap<&ObjectKey, Provider<'_>>,
     application: &Application<'_>,
+    served: &Served<'_>,
 ) -> ApplicationFacts {
     // Without a provider that permits the namespace there is nothing to show, and nothing to guess from.
     let Some(attached) = &application.attached else { return ApplicationFacts::default() };
     let provider = providers.get(attached.provider);
     let epoch = application.uid.as_ref().and_then(|uid| inputs.epochs.get(uid)).map_or(1, |epoch| epoch.epoch);
     let account = |principal: &Principal<'_>| {
-        let name = principal.account?.to_owned();
-        Some(AccountFacts { name, client_id: principal.client_id.clone(), credentials: shown(principal, epoch) })
+        let (name, client_id) = (principal.account?.to_owned(), principal.client_id.clone());
+        let served = application.accepted() && served.holds(application, principal);
+        Some(AccountFacts { name, client_id, credentials: shown(principal, epoch), served })
     };
     ApplicationFacts {
         client_id: Some(application.own.client_id.clone()),

@@ -79,6 +79,34 @@ fn programmed_counts_servers() {
 }
 
 #[test]
+fn credentials_are_ready_when_those_of_every_account_are() {
+    let account = |name: &str, credentials, served| AccountFacts {
+        name: name.to_owned(),
+        client_id: format!("team-a.notes.{name}"),
+        credentials,
+        served,
+    };
+    let secret = || Credentials::ClientSecret { secret_name: "s".to_owned(), epoch: None };
+    let check = |own, accounts: Vec<AccountFacts>, expect: (ConditionStatus, Reason), message: &str| {
+        let mut verdict = application(Vec::new(), true);
+        verdict.facts = Facts::Application(ApplicationFacts { credentials: own, accounts, ..Default::default() });
+        let status = application_status(&verdict, &observed(None, &[]));
+        let ready = status.conditions.iter().find(|condition| condition.type_ == C::CredentialsReady).unwrap();
+        assert_eq!((ready.status, ready.reason), expect);
+        assert!(ready.message.contains(message), "{}", ready.message);
+    };
+    use ConditionStatus::{True, Unknown};
+    let (holds, pending) = ((True, Reason::CredentialsReady), (Unknown, Reason::Pending));
+    check(secret(), vec![account("a", secret(), true)], holds, "");
+    check(secret(), vec![account("a", secret(), true), account("b", secret(), false)], pending, "account `b`");
+    check(Credentials::NotApplicable, vec![account("a", Credentials::Unknown, false)], pending, "account `a`");
+    check(Credentials::NotApplicable, vec![account("a", secret(), true)], holds, "");
+    let secretless = || account("a", Credentials::NotApplicable, true);
+    check(secret(), vec![secretless()], holds, "");
+    check(Credentials::NotApplicable, vec![secretless()], (True, Reason::NotApplicable), "");
+}
+
+#[test]
 fn times_move_with_the_status_and_generations_always() {
     let first = application_status(
         &application(vec![refused()], false),
