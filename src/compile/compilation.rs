@@ -4,23 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Kind, ObjectKey, Reason};
-use crypto::{Algorithm, Secret};
 use oidc::account::Accounts;
 use oidc::catalog::{Catalog, Realm, RealmParts};
-use oidc::client::Client;
-use oidc::ids::Uid;
 
 use crate::across::{Age, Claim, settle};
-use crate::application::{Application, Credentials, account_client, client, credentials, sector_key};
+use crate::application::Application;
+use crate::clients::{self, Clients};
 use crate::group::{Group, Groups, memberships};
-use crate::inputs::{CLIENT_CREDENTIALS_TYPE, Epoch, Inputs, Mode, ProviderMaterial, SecretInput};
+use crate::inputs::{CLIENT_CREDENTIALS_TYPE, Inputs, Mode, SecretInput};
 use crate::policy::{Allowances, NamespaceLabels};
-use crate::provider::{Provider, Providers};
+use crate::provider::{Able, Provider, Providers};
 use crate::reference::provider_key;
 use crate::resource::Resource;
 use crate::user::User;
 use crate::verdict::Diagnostic;
-use crate::{Compiled, CredentialSecret, digest, grants, identifiers, verdicts};
+use crate::{Compiled, digest, grants, identifiers, verdicts};
 
 /// All objects under judgement.
 #[derive(Debug)]
@@ -39,7 +37,7 @@ pub(crate) fn run(inputs: &Inputs) -> Compiled {
     names_of_secrets(inputs, &mut world);
     let names = identifiers::settle(inputs, &mut world);
     grants::settle(&mut world);
-    let (clients, credentials) = clients(inputs, &mut world);
+    let (clients, credentials) = clients::clients(inputs, &mut world);
     let catalogs = catalogs(inputs, &world, clients);
     let verdicts = verdicts::verdicts(inputs, world, &catalogs);
     Compiled { catalogs, verdicts, credentials, names }
@@ -178,97 +176,13 @@ fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
     }
 }
 
-type Clients = BTreeMap<ObjectKey, Vec<Arc<Client>>>;
-type Secrets = BTreeMap<ObjectKey, CredentialSecret>;
-
-/// The clients of each provider that can serve any, and the Secrets of their applications.
-fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, Secrets) {
-    let mut clients: Clients = BTreeMap::new();
-    let mut secrets = Secrets::new();
-    for application in world.applications.values_mut().filter(|application| application.accepted()) {
-        let attached = application.attached.as_ref().and_then(|attached| world.providers.get(attached.provider));
-        let (Some(provider), Some(uid)) = (attached, application.uid.clone()) else { continue };
-        let Some(material) = provider.material else {
-            if application.principals().any(|principal| principal.plan.is_some()) && inputs.mode != Mode::Check {
-                let message = "the seed of derived secrets is not there yet: wait for it, or restore it from a backup";
-                let path = "spec.clientAuthentication.clientSecret";
-                application.diagnostics.push(Diagnostic::new(Reason::SeedMissing, path, message));
-            }
-            continue;
-        };
-        let epoch = inputs.epochs.get(&uid).copied();
-        let accounts = application.accounts.len();
-        let mut prove = |index| proved(application, index, (provider, material), &uid, epoch, &mut secrets);
-        let Some(own) = prove(0) else { continue };
-        let accounts: Vec<_> = (1..=accounts).map(prove).collect();
-        let sector_key = match sector_key(application, provider, material) {
-            Ok(key) => key,
-            Err(diagnostic) => {
-                application.diagnostics.push(diagnostic);
-                continue;
-            }
-        };
-        if application.can_be_signed(&material.signing) {
-            served(&mut clients, application, provider, &uid, (own, sector_key), accounts);
-        }
-    }
-    (clients, secrets)
-}
-
-/// What one of its principals proves itself with; none where it cannot.
-fn proved(
-    application: &mut Application<'_>,
-    index: usize,
-    (provider, material): (&Provider<'_>, &ProviderMaterial),
-    uid: &Uid,
-    epoch: Option<Epoch>,
-    secrets: &mut Secrets,
-) -> Option<Credentials> {
-    let principal = application.principals().nth(index)?;
-    match credentials((application.key, uid), principal, provider, material, epoch) {
-        Ok(None) => None,
-        Ok(Some(mut found)) => {
-            if let Some((secret, plan)) = found.secret.take().zip(principal.plan.as_ref()) {
-                secrets.insert(ObjectKey::new(application.key.namespace.clone(), plan.name.clone()), secret);
-            }
-            Some(found)
-        }
-        Err(diagnostic) => {
-            application.diagnostics.push(diagnostic);
-            None
-        }
-    }
-}
-
-fn served(
-    clients: &mut Clients,
-    application: &Application<'_>,
-    provider: &Provider<'_>,
-    uid: &Uid,
-    (own, sector_key): (Credentials, Option<Secret<String>>),
-    accounts: Vec<Option<Credentials>>,
-) {
-    let Some(attached) = &application.attached else { return };
-    let here = clients.entry(provider.key.clone()).or_default();
-    let own = client(application, attached, uid, own, sector_key);
-    for (account, credentials) in application.accounts.iter().zip(accounts) {
-        here.extend(credentials.map(|credentials| Arc::new(account_client(&own, account, uid, credentials))));
-    }
-    here.push(Arc::new(own));
-}
-
 /// A catalog for each provider that is accepted and can sign.
 fn catalogs(inputs: &Inputs, world: &World<'_>, mut clients: Clients) -> BTreeMap<ObjectKey, Catalog> {
     let memberships = memberships(&world.groups);
     let mut accounts: BTreeMap<&str, Arc<Accounts>> = BTreeMap::new();
     let mut catalogs = BTreeMap::new();
-    for provider in world.providers.values().filter(|provider| provider.accepted()) {
-        let (Some(issuer), Some(uid), Some(material)) = (&provider.issuer, &provider.uid, provider.material) else {
-            continue;
-        };
-        if material.signing.signing(Algorithm::RS256).is_none() {
-            continue;
-        }
+    for provider in world.providers.values() {
+        let Some(Able { issuer, uid, material }) = provider.able() else { continue };
         let namespace = provider.key.namespace.as_str();
         let accounts = accounts.entry(namespace).or_insert_with(|| {
             let here = world.users.values().filter(|user| user.key.namespace == namespace);

@@ -19,6 +19,7 @@
 mod across;
 pub mod admit;
 mod application;
+mod clients;
 mod compilation;
 pub mod credentials;
 mod digest;
@@ -69,7 +70,7 @@ pub struct Compiled {
     pub catalogs: BTreeMap<ObjectKey, Catalog>,
     /// What there is to say about every object.
     pub verdicts: BTreeMap<ObjectRef, Verdict>,
-    /// The Secrets that applications should have, by namespace and name. That one is not listed is no order to delete
+    /// The Secrets of the clients that are served, by namespace and name. That one is not listed is no order to delete
     /// it: an application that is refused for now keeps the Secret that its pods have mounted.
     pub credentials: BTreeMap<ObjectKey, CredentialSecret>,
     /// The names that are held, by provider. An object that is refused for another reason keeps its name.

@@ -27,6 +27,14 @@ pub(crate) struct Provider<'a> {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
+/// What a provider serves with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Able<'p> {
+    pub(crate) issuer: &'p Issuer,
+    pub(crate) uid: &'p Uid,
+    pub(crate) material: &'p ProviderMaterial,
+}
+
 impl<'a> Provider<'a> {
     /// Judges a provider by itself.
     pub(crate) fn judge(inputs: &'a Inputs, key: &'a ObjectKey, object: &'a OidcProvider) -> Self {
@@ -68,6 +76,13 @@ impl<'a> Provider<'a> {
     /// Whether nothing speaks against it but, maybe, its keys.
     pub(crate) fn accepted(&self) -> bool {
         self.diagnostics.iter().all(|diagnostic| diagnostic.condition != ConditionType::Accepted)
+    }
+
+    /// What it serves with, if it can serve anybody: every relying party may count on RS256 (OIDC Discovery §3).
+    pub(crate) fn able(&self) -> Option<Able<'_>> {
+        let (issuer, uid, material) = (self.issuer.as_ref()?, self.uid.as_ref()?, self.material?);
+        let able = self.accepted() && material.signing.signing(Algorithm::RS256).is_some();
+        able.then_some(Able { issuer, uid, material })
     }
 
     /// The application policies that speak of a namespace.

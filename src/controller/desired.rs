@@ -190,7 +190,7 @@ impl<'w> Keeper<'w> {
         let (client, accounts) = self.clients.get(uid.as_str()).filter(|_| readable).cloned().unwrap_or_default();
         let derivation =
             world.inputs.epochs.get(uid).copied().or(existing.and_then(|existing| existing.noted.secrets))?;
-        if client.is_none() && (existing.is_none() || self.frozen && readable) {
+        if client.is_none() && accounts.is_empty() && (existing.is_none() || self.frozen && readable) {
             return None;
         }
         let client_id = match self.client_ids.get(uid) {

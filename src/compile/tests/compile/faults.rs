@@ -1,8 +1,9 @@
 //! Faults that a compilation survives, and changes that it follows.
 
 use api::Reason;
-use compile::{Compiled, Mode};
-use serde_json::json;
+use compile::{Compiled, Inputs, Mode};
+use crypto::Algorithm;
+use serde_json::{Value, json};
 
 use crate::support;
 use crate::worlds::{application, clients, notes, object, policy, provider, reasons, run, world};
@@ -53,6 +54,51 @@ fn f24_a_secret_that_comes_later_is_picked_up() {
     });
     support::add(&mut inputs, &secret, 9);
     assert!(notes(&run(&inputs)).ready());
+}
+
+#[test]
+fn f24_a_reference_that_leads_nowhere_takes_no_other_client_with_it() {
+    let allowing = json!([policy(&json!({"secretReferences": "Allowed"}))]);
+    let by_reference = |name: &str| json!({"clientSecret": {"source": "Reference", "reference": {"name": name}}});
+    let account = |name: &str, authentication: &Value| json!({"name": name, "clientAuthentication": authentication});
+    let mut notes_spec = json!({
+        "clientAuthentication": by_reference("nowhere"),
+        "claims": [{"name": "team", "value": "a", "targets": ["AccessToken"]}],
+        "programmaticAccess": [account("lost", &by_reference("nowhere")), account("job", &json!({}))],
+    });
+    let compiled = run(&world(&[provider(&allowing), application("team-a", "notes", &notes_spec)]));
+    assert_eq!(reasons(notes(&compiled)), [Reason::SecretNotFoundOrWrongType; 2]);
+    let served = clients(&compiled);
+    assert_eq!(served.keys().collect::<Vec<_>>(), ["team-a.notes.job"], "an account is a client of its own");
+    assert_eq!(served["team-a.notes.job"].extra_claims.len(), 1, "with what it has of its application");
+    assert!(!notes(&compiled).served);
+    assert_eq!(
+        compiled.credentials.keys().collect::<Vec<_>>(),
+        [&support::key("team-a", "notes.job-oidc")],
+        "what nobody accepts is not handed out"
+    );
+    // What speaks against the application itself speaks against them all.
+    notes_spec["redirectURIs"] = json!(["https://evil.example/cb"]);
+    let refused = run(&world(&[provider(&allowing), application("team-a", "notes", &notes_spec)]));
+    assert!(clients(&refused).is_empty() && refused.credentials.is_empty());
+}
+
+/// What no server knows has no record either, and without one nobody remembers its epoch: it would rise each time that the
+/// Secret is written.
+#[test]
+fn f12_a_secret_that_no_server_would_accept_is_not_handed_out() {
+    let mut provider = provider(&json!([policy(&json!({}))]));
+    provider["spec"]["signing"] = json!({"algorithms": ["RS256", "ES256"]});
+    let signed = application("team-a", "notes", &json!({"idToken": {"signingAlgorithm": "ES256"}}));
+    let mut inputs = world(&[provider, signed]);
+    let with_keys = |inputs: &mut Inputs, algorithms: &[Algorithm]| {
+        inputs.materials.insert(support::key("identity", "default"), support::material(algorithms));
+        let compiled = run(inputs);
+        (clients(&compiled).len(), compiled.credentials.len())
+    };
+    assert_eq!(with_keys(&mut inputs, &[Algorithm::RS256, Algorithm::ES256]), (1, 1));
+    assert_eq!(with_keys(&mut inputs, &[Algorithm::RS256]), (0, 0), "its tokens cannot be signed yet");
+    assert_eq!(with_keys(&mut inputs, &[Algorithm::ES256]), (0, 0), "the provider is not served");
 }
 
 #[test]
