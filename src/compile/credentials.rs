@@ -4,7 +4,10 @@ mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{ClientAuthentication, DEFAULT_DATA, DeletionPolicy, ObjectKey, Reason, SecretSource, ValueSource};
+use api::{
+    ClientAuthentication, DEFAULT_DATA, DeletionPolicy, ObjectKey, OidcApplicationSpec, Reason, SecretSource,
+    ValueSource,
+};
 use crypto::{DeriveError, Secret};
 use oidc::discovery::Endpoint;
 use oidc::ids::Uid;
@@ -17,6 +20,21 @@ use template::{Part, Template};
 /// The field that says what Secret is wanted, of a client that says in `path` how it proves itself.
 fn target_path(path: &str) -> String {
     format!("{path}.clientSecret.target")
+}
+
+/// The name of the Secret of an application, or of an account of it, unless its target says another.
+pub(crate) fn default_name(application: &str, account: Option<&str>) -> String {
+    account.map_or_else(|| format!("{application}-oidc"), |account| format!("{application}.{account}-oidc"))
+}
+
+/// The names of the Secrets that an application may want: its own, and those of its accounts.
+pub fn names(application: &ObjectKey, spec: &OidcApplicationSpec) -> impl Iterator<Item = String> {
+    let accounts = spec.programmatic_access.iter();
+    let accounts = accounts.map(|account| (Some(account.name.as_str()), &account.client_authentication));
+    std::iter::once((None, &spec.client_authentication)).chain(accounts).map(|(account, authentication)| {
+        let chosen = authentication.client_secret.as_ref().and_then(|secret| secret.target.name.as_ref());
+        chosen.map_or_else(|| default_name(&application.name, account), ToString::to_string)
+    })
 }
 
 /// Bytes of all values together that the API server takes.

@@ -10,6 +10,7 @@
 mod credentials;
 mod report;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use api::{Kind, ObjectKey};
@@ -54,6 +55,17 @@ pub(crate) enum Write {
 }
 
 impl Write {
+    /// The Secret of an application that is written.
+    pub(crate) fn secret(&self) -> Option<&ObjectKey> {
+        match self {
+            Self::CreateSecret(key, _)
+            | Self::ApplySecret(key, ..)
+            | Self::Trim(key, _)
+            | Self::DeleteSecret(key, ..) => Some(key),
+            Self::PutRecord(..) | Self::DeleteRecord(..) | Self::PutProviderRecord(..) | Self::PutStatus(..) => None,
+        }
+    }
+
     /// What is written, and where: the same twice in a row is a repetition.
     pub(crate) fn name(&self) -> String {
         match self {
@@ -94,14 +106,22 @@ pub(crate) enum Next {
 /// What is remembered of an object between looks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
-    /// What the API server had against a write.
-    pub(crate) trouble: Option<Diagnostic>,
-    /// Until when the Secret is left alone because of it.
-    pub(crate) blocked: Option<Instant>,
+    /// The Secrets that the API server does not take. Each is left alone by itself: that of one account is no matter of
+    /// the others.
+    pub(crate) troubles: BTreeMap<ObjectKey, Trouble>,
     /// What the API server had against the record, and until when it is not written because of that.
     pub(crate) unrecorded: Option<(Diagnostic, Instant)>,
     /// Since when servers have been waited for.
     pub(crate) waiting: Option<Instant>,
+}
+
+/// What the API server had against a write, and until when it is not made because of that.
+#[derive(Clone, Debug)]
+pub(crate) struct Trouble {
+    /// What the status says.
+    pub(crate) against: Diagnostic,
+    /// When it is tried again.
+    pub(crate) until: Instant,
 }
 
 /// All that a look may see.
@@ -158,19 +178,22 @@ impl View<'_> {
         }
         memory.unrecorded.clone_from(&unrecorded);
         let progress = self.progress(object);
-        let secret = match object.kind {
-            Kind::OidcApplication => self.next_secret(&object.key, progress, memory),
-            Kind::OidcProvider | Kind::OidcUser | Kind::OidcResource | Kind::OidcGroup => credentials::Step::Done(None),
+        let secrets = match object.kind {
+            Kind::OidcApplication => self.next_secret(object, progress, memory),
+            Kind::OidcProvider | Kind::OidcUser | Kind::OidcResource | Kind::OidcGroup => {
+                credentials::Step::Done(Vec::new())
+            }
         };
-        let blocked = memory.blocked.filter(|until| *until > self.now);
-        let against = match secret {
-            credentials::Step::Write(_) if blocked.is_some() => None,
+        let against = match secrets {
             credentials::Step::Write(write) => return Next::Write(write),
             credentials::Step::Unknown => return Next::Done,
             credentials::Step::Done(against) => against,
         };
-        // What is not to be served is not waited for, and neither is what no server can learn of.
-        let served = self.desired.verdict(object).is_some_and(|verdict| verdict.served);
+        let blocked = memory.troubles.values().map(|trouble| trouble.until).filter(|until| *until > self.now).min();
+        // What is not to be served is not waited for, and neither is what no server can learn of. An account is served, and
+        // has its Secret, even where its application is not.
+        let served = self.desired.verdict(object).is_some_and(|verdict| verdict.served)
+            || object.kind == Kind::OidcApplication && self.desired.secrets.contains_key(&object.key);
         if progress.is_everywhere() || !served || unrecorded.is_some() {
             memory.waiting = None;
         } else {
@@ -180,7 +203,7 @@ impl View<'_> {
             }
         }
         let (unrecorded, again) = unrecorded.unzip();
-        match self.next_status(object, progress, unrecorded.or(against).or_else(|| memory.trouble.clone())) {
+        match self.next_status(object, progress, unrecorded.map_or(against, |one| vec![one])) {
             Some(write) => Next::Write(Box::new(write)),
             None => blocked.into_iter().chain(again).min().map_or(Next::Done, Next::Wait),
         }

@@ -65,11 +65,11 @@ enum Done {
     /// Something was told.
     Told,
     /// A Secret at the name where one was to be created: its type, if it is not ours to overwrite.
-    Found(ObjectRef, Option<String>),
+    Found(ObjectRef, ObjectKey, Option<String>),
     /// A Secret that cannot be changed, and why.
-    Refused(ObjectRef, String),
+    Refused(ObjectRef, ObjectKey, String),
     /// A Secret that may not be written, and why.
-    Denied(ObjectRef, String),
+    Denied(ObjectRef, ObjectKey, String),
     /// A record that is not taken, and why.
     Unrecorded(ObjectRef, Failure),
     /// A look at a provider's key material.

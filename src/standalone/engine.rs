@@ -293,13 +293,12 @@ impl Engine {
                 (!passing && !foreign).then_some(finding)
             }));
         }
-        for (application, file) in &credentials.conflicts {
+        for ((application, path), file) in &credentials.conflicts {
             let message = format!(
                 "{} was kept for an application that is gone (deletionPolicy: Retain): move it away, or choose another name",
                 self.folder.file(file).display()
             );
             let object = ObjectRef::new(Kind::OidcApplication, application.clone());
-            let path = "spec.clientAuthentication.clientSecret.target.name";
             findings.extend(world.finding_at(&object, path, Reason::SecretConflict.as_str(), message));
         }
         findings

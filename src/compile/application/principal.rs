@@ -11,7 +11,7 @@ use oidc::time::Time;
 use serde_json::{Map, Value};
 
 use super::secret::SecretSource;
-use crate::credentials::Plan;
+use crate::credentials::{Plan, default_name};
 use crate::inputs::Inputs;
 use crate::verdict::Diagnostic;
 
@@ -50,7 +50,7 @@ impl<'a> Principal<'a> {
         authentication: &'a ClientAuthentication,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Self {
-        let (path, name) = ("spec.clientAuthentication".to_owned(), format!("{}-oidc", key.name));
+        let (path, name) = ("spec.clientAuthentication".to_owned(), default_name(&key.name, None));
         Self::new(None, client_id, path, name, authentication, diagnostics)
     }
 
@@ -64,7 +64,7 @@ impl<'a> Principal<'a> {
         let ProgrammaticAccess { name, resources: _, client_authentication, expiration_time } = account;
         let client_id = format!("{}.{}.{name}", key.namespace, key.name);
         let path = format!("spec.programmaticAccess[{index}].clientAuthentication");
-        let secret = format!("{}.{name}-oidc", key.name);
+        let secret = default_name(&key.name, Some(name));
         let principal = Self::new(Some(name.as_str()), client_id, path, secret, client_authentication, diagnostics);
         let expires_at = expiration_time.as_ref().map(|time| Time::from_secs(time.0.as_second()));
         Self { expires_at, ..principal }

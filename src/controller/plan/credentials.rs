@@ -81,30 +81,53 @@ pub(super) enum Step {
     Write(Box<Write>),
     /// Its namespace has not been looked into yet.
     Unknown,
-    /// Nothing; and what there is against it, if anything.
-    Done(Option<Diagnostic>),
+    /// Nothing; and what there is against it.
+    Done(Vec<Diagnostic>),
 }
 
 impl View<'_> {
     /// What comes next for the Secrets of an application: one after the other, and then what is left over.
-    pub(super) fn next_secret(&self, application: &ObjectKey, progress: Progress, memory: &mut Memory) -> Step {
+    pub(super) fn next_secret(&self, object: &ObjectRef, progress: Progress, memory: &mut Memory) -> Step {
         static NONE: BTreeSet<ObjectKey> = BTreeSet::new();
+        let application = &object.key;
         let wanted = self.desired.secrets.get(application).unwrap_or(&NONE);
-        let mut against = None;
+        // Where no record is to be written, no server will ever know what stands in a Secret.
+        let recorded = self.desired.records.contains_key(object);
+        let progress = if recorded { progress } else { Progress::Unwritten };
+        let mut against = Vec::new();
         for key in wanted {
             let Some(secret) = self.desired.compiled.as_ref().and_then(|compiled| compiled.credentials.get(key)) else {
                 continue;
             };
             match self.next_of(application, key, secret, progress) {
-                Step::Done(diagnostic) => against = against.or(diagnostic),
-                next @ (Step::Write(_) | Step::Unknown) => return next,
+                Step::Done(found) => {
+                    memory.troubles.remove(key);
+                    against.extend(found);
+                }
+                Step::Unknown => return Step::Unknown,
+                Step::Write(write) => match self.blocked(key, memory) {
+                    None => return Step::Write(write),
+                    blocked => against.extend(blocked),
+                },
             }
         }
-        if against.is_some() {
+        if !against.is_empty() {
             return Step::Done(against);
         }
-        memory.trouble = None;
-        self.leftover(application, wanted).map_or(Step::Done(None), |write| Step::Write(Box::new(write)))
+        let leftover = self.leftover(application, wanted);
+        let left = leftover.as_ref().and_then(Write::secret);
+        memory.troubles.retain(|key, _| Some(key) == left);
+        let blocked = left.and_then(|key| self.blocked(key, memory));
+        match (leftover, blocked) {
+            (Some(write), None) => Step::Write(Box::new(write)),
+            (_, blocked) => Step::Done(blocked.into_iter().collect()),
+        }
+    }
+
+    /// Why a Secret is left alone for now.
+    fn blocked(&self, key: &ObjectKey, memory: &Memory) -> Option<Diagnostic> {
+        let trouble = memory.troubles.get(key).filter(|trouble| trouble.until > self.now)?;
+        Some(trouble.against.clone())
     }
 
     fn next_of(&self, application: &ObjectKey, key: &ObjectKey, secret: &CredentialSecret, progress: Progress) -> Step {
@@ -112,20 +135,20 @@ impl View<'_> {
         match self.world.access(&key.namespace) {
             Access::Unknown => return Step::Unknown,
             Access::Granted => {}
-            Access::Denied => return Step::Done(Some(self.forbidden(key, path))),
+            Access::Denied => return Step::Done(vec![self.forbidden(key, path)]),
             Access::Never => {
                 let message =
                     "the controller was started with --secrets None and writes no Secret: use a client without \
                                a secret, or have it started with PerNamespace"
                         .to_owned();
-                return Step::Done(Some(Diagnostic::new(Reason::Forbidden, path, message)));
+                return Step::Done(vec![Diagnostic::new(Reason::Forbidden, path, message)]);
             }
         }
         let body = SecretBody { secret: secret.clone(), owner: owner_of(application, secret) };
         let Some(found) = self.world.credentials.get(key) else {
             return match gate(progress) {
                 None => Step::Write(Box::new(Write::CreateSecret(key.clone(), body))),
-                Some(waiting) => Step::Done(Some(waiting)),
+                Some(waiting) => Step::Done(vec![waiting]),
             };
         };
         if found.application().as_ref() != Some(&secret.application_uid) {
@@ -138,7 +161,7 @@ impl View<'_> {
                  another name, or delete it",
                 key.name
             );
-            return Step::Done(Some(Diagnostic::new(Reason::SecretConflict, format!("{path}.name"), message)));
+            return Step::Done(vec![Diagnostic::new(Reason::SecretConflict, format!("{path}.name"), message)]);
         }
         if let Some((manager, name)) = contested(found, secret) {
             let message = format!(
@@ -146,17 +169,17 @@ impl View<'_> {
                  applies, or choose another name here",
                 key.name
             );
-            return Step::Done(Some(Diagnostic::new(Reason::SecretConflict, format!("{path}.data"), message)));
+            return Step::Done(vec![Diagnostic::new(Reason::SecretConflict, format!("{path}.data"), message)]);
         }
         match difference(found, &body) {
             Difference::None => {}
-            Difference::Data if gate(progress).is_some() => return Step::Done(gate(progress)),
+            Difference::Data if gate(progress).is_some() => return Step::Done(gate(progress).into_iter().collect()),
             Difference::Data | Difference::Metadata => {
                 return Step::Write(Box::new(Write::ApplySecret(key.clone(), body, found.uid.clone())));
             }
         }
         match Trimmings::of(found, &body) {
-            None => Step::Done(None),
+            None => Step::Done(Vec::new()),
             Some(trimmings) => Step::Write(Box::new(Write::Trim(key.clone(), trimmings))),
         }
     }

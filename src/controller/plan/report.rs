@@ -19,13 +19,14 @@ impl View<'_> {
         &self,
         object: &ObjectRef,
         progress: Progress,
-        against: Option<Diagnostic>,
+        against: Vec<Diagnostic>,
     ) -> Option<Write> {
         let mut verdict = self.verdict(object)?;
-        if let Some(against) = against
-            && !verdict.diagnostics.contains(&against)
-        {
-            verdict.diagnostics.push(against);
+        for one in against {
+            // What all of its Secrets wait for is said once.
+            if !verdict.diagnostics.contains(&one) {
+                verdict.diagnostics.push(one);
+            }
         }
         let servers = match progress {
             Progress::Known(servers) => servers,

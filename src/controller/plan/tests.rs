@@ -82,6 +82,57 @@ fn f12_the_secret_of_an_account_waits_too_and_goes_with_the_account() {
 }
 
 #[test]
+fn t_k09_a_secret_that_is_not_taken_stops_no_other() {
+    let mut simulation = Simulation::new();
+    simulation.servers(1);
+    simulation.application("notes", json!({}));
+    simulation.settle();
+    // The one is known to be somebody else's, the other turns out to be.
+    simulation.a_secret_of_somebody_else("notes.a-oidc");
+    simulation.refuse("notes.b-oidc");
+    simulation.application("notes", json!({"programmaticAccess": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}));
+    let written = simulation.settle();
+    assert!(written.contains(&Written::CreateSecret("notes.c-oidc".to_owned())), "{written:?}");
+    let (reason, message) = simulation.credentials_ready("notes");
+    assert_eq!(reason, "SecretConflict");
+    for path in ["spec.programmaticAccess[0].clientAuthentication.clientSecret.target.name", "path of its own"] {
+        assert!(message.contains(path), "{message}");
+    }
+    assert_eq!(simulation.lose_secret("notes.a-oidc"), ["notes"], "a name that is free again is news");
+    simulation.take_again();
+    let written = simulation.settle();
+    for created in ["notes.a-oidc", "notes.b-oidc"] {
+        assert!(written.contains(&Written::CreateSecret(created.to_owned())), "{created}: {written:?}");
+    }
+    assert_eq!(simulation.ready("notes"), ("True".to_owned(), "Ready".to_owned()));
+    assert_eq!(simulation.settle(), []);
+}
+
+/// An application whose own client secret is nowhere to be found: its account is a client of its own.
+#[test]
+fn f24_an_account_gets_its_secret_without_its_application() {
+    let mut simulation = Simulation::new();
+    simulation.servers(1);
+    simulation.provider(json!([{
+        "name": "a", "namespaces": {"type": "All"}, "allowedRedirectHosts": ["*.example.com"],
+        "secretReferences": "Allowed",
+    }]));
+    let by_reference = json!({"clientSecret": {"source": "Reference", "reference": {"name": "nowhere"}}});
+    simulation.pause(0);
+    simulation
+        .application("notes", json!({"clientAuthentication": by_reference, "programmaticAccess": [{"name": "job"}]}));
+    let created = Written::CreateSecret("notes.job-oidc".to_owned());
+    let before = simulation.settle();
+    assert!(before.contains(&Written::Record("notes".to_owned())) && !before.contains(&created), "{before:?}");
+    simulation.go_on(0);
+    let written = simulation.settle();
+    assert!(written.contains(&created), "{written:?}");
+    assert_eq!(simulation.ready("notes").1, "SecretNotFoundOrWrongType");
+    simulation.recompile();
+    assert_eq!(simulation.settle(), []);
+}
+
+#[test]
 fn without_servers_nobody_could_refuse_a_secret_and_ready_says_that_there_are_none() {
     let mut simulation = Simulation::new();
     simulation.application("notes", json!({}));
@@ -311,12 +362,12 @@ proptest! {
                 1 => simulation.application("other", json!({"displayName": "Other"})),
                 2 => simulation.pause(0),
                 3 => simulation.go_on(0),
-                4 => simulation.lose_secret("notes-oidc"),
+                4 => drop(simulation.lose_secret("notes-oidc")),
                 5 => simulation.lose_record("notes"),
                 6 => simulation.wait(1),
                 7 => simulation.restart(),
                 8 => simulation.application("notes", account.clone()),
-                9 => simulation.lose_secret("notes.job-oidc"),
+                9 => drop(simulation.lose_secret("notes.job-oidc")),
                 _ => drop(simulation.step()),
             }
         }

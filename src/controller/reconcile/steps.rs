@@ -18,7 +18,7 @@ use crate::apply::{Written, apply, find_secret};
 use crate::failure::{Failure, TIMEOUT, answer, spread};
 use crate::garbage::Garbage;
 use crate::metrics::Outcome;
-use crate::plan::{Next, SECRET_PATH, Said, View, Write, binding_command};
+use crate::plan::{Next, SECRET_PATH, Said, Trouble, View, Write, binding_command};
 use crate::servers::ask;
 use crate::servers::endpoints::Endpoint;
 use crate::settings::Servers;
@@ -98,13 +98,14 @@ impl Reconciler {
     fn send(&mut self, object: ObjectRef, write: Write) {
         self.busy.insert(object.clone());
         let client = self.client.clone();
-        let conflict = self.records.get(&object).and_then(|record| record.memory.trouble.as_ref());
-        let look_first = conflict.is_some_and(|trouble| trouble.reason == Reason::SecretConflict);
+        let troubles = self.records.get(&object).map(|record| &record.memory.troubles);
+        let trouble = troubles.zip(write.secret()).and_then(|(troubles, key)| troubles.get(key));
+        let look_first = trouble.is_some_and(|trouble| trouble.against.reason == Reason::SecretConflict);
         self.tasks.push(Box::pin(async move {
             if let (Write::CreateSecret(key, _), true) = (&write, look_first) {
                 // Asking is no write: a name that stays taken is not written at again and again.
                 match answer(TIMEOUT, find_secret(&client, key)).await {
-                    Ok(Some(found)) => return Done::Found(object, Some(found.type_)),
+                    Ok(Some(found)) => return Done::Found(object, key.clone(), Some(found.type_)),
                     Ok(None) => {}
                     Err(failure) => return Done::Write(object, Err(failure)),
                 }
@@ -117,18 +118,21 @@ impl Reconciler {
                 }
                 (Err(Failure::Conflict(_)), Write::CreateSecret(key, _)) => {
                     match answer(TIMEOUT, find_secret(&client, key)).await {
-                        Ok(found) => Done::Found(object, found.map(|found| found.type_)),
+                        Ok(found) => Done::Found(object, key.clone(), found.map(|found| found.type_)),
                         Err(failure) => Done::Write(object, Err(failure)),
                     }
                 }
                 (
                     Err(Failure::Forbidden(message)),
-                    Write::CreateSecret(..) | Write::ApplySecret(..) | Write::Trim(..) | Write::DeleteSecret(..),
-                ) => Done::Denied(object, message),
+                    Write::CreateSecret(key, _)
+                    | Write::ApplySecret(key, ..)
+                    | Write::Trim(key, _)
+                    | Write::DeleteSecret(key, ..),
+                ) => Done::Denied(object, key.clone(), message),
                 (
                     Err(Failure::Invalid(message)),
-                    Write::CreateSecret(..) | Write::ApplySecret(..) | Write::Trim(..),
-                ) => Done::Refused(object, message),
+                    Write::CreateSecret(key, _) | Write::ApplySecret(key, ..) | Write::Trim(key, _),
+                ) => Done::Refused(object, key.clone(), message),
                 (
                     Err(failure @ (Failure::Forbidden(_) | Failure::Invalid(_))),
                     Write::PutRecord(..) | Write::DeleteRecord(..) | Write::PutProviderRecord(..),
@@ -154,15 +158,17 @@ impl Reconciler {
                 self.write_done(object, Ok(written));
             }
             Done::Told => {}
-            Done::Found(object, type_) => self.found(object, type_),
-            Done::Refused(object, message) => {
+            Done::Found(object, key, type_) => self.found(object, key, type_),
+            Done::Refused(object, key, message) => {
                 let message = format!("the API server does not take the Secret: {message}");
-                self.block(object, Some(conflict(message)));
+                let against = self.conflict(&key, message);
+                self.block(object, key, Some(against));
             }
-            Done::Denied(object, message) => {
+            Done::Denied(object, key, message) => {
                 let command = binding_command(self.account.as_deref(), &object.key.namespace);
                 let message = format!("{message}; if the RoleBinding is missing: {command}");
-                self.block(object, Some(Diagnostic::new(Reason::Forbidden, SECRET_PATH, message)));
+                let against = Diagnostic::new(Reason::Forbidden, self.secret_path(&key), message);
+                self.block(object, key, Some(against));
             }
             Done::Unrecorded(object, failure) => self.unrecorded(object, &failure),
             Done::Material(provider, due, written) => self.material_done(provider, due, written),
@@ -222,25 +228,37 @@ impl Reconciler {
     }
 
     /// There is a Secret where one was to be created. Ours comes by the watch in a moment; any other one is not touched.
-    fn found(&mut self, object: ObjectRef, type_: Option<String>) {
+    fn found(&mut self, object: ObjectRef, key: ObjectKey, type_: Option<String>) {
         let foreign = type_.filter(|type_| *type_ != compile::inputs::CLIENT_CREDENTIALS_TYPE);
         let against = foreign.map(|type_| {
-            conflict(format!(
+            let message = format!(
                 "a Secret of this name exists and is not ours (its type is {type_}): choose another name, or delete it"
-            ))
+            );
+            self.conflict(&key, message)
         });
-        self.block(object, against);
+        self.block(object, key, against);
     }
 
-    /// Leaves the Secret of an application alone for a while, if there is something against it.
-    fn block(&mut self, object: ObjectRef, against: Option<Diagnostic>) {
+    fn conflict(&self, key: &ObjectKey, message: String) -> Diagnostic {
+        Diagnostic::new(Reason::SecretConflict, format!("{}.name", self.secret_path(key)), message)
+    }
+
+    /// The field in which an application, or an account of it, says what Secret it wants.
+    fn secret_path(&self, key: &ObjectKey) -> &str {
+        let secret = self.desired.compiled.as_ref().and_then(|compiled| compiled.credentials.get(key));
+        secret.map_or(SECRET_PATH, |secret| &secret.path)
+    }
+
+    /// Leaves a Secret of an application alone for a while, if there is something against it.
+    fn block(&mut self, object: ObjectRef, key: ObjectKey, against: Option<Diagnostic>) {
         self.busy.remove(&object);
         let now = Instant::now();
-        let record = self.records.entry(object.clone()).or_default();
-        let blocked = against.is_some();
-        record.memory.trouble = against;
-        record.memory.blocked = blocked.then(|| now + CONFLICT_PAUSE);
-        let pause = if blocked { Duration::ZERO } else { Duration::from_millis(100) };
+        let troubles = &mut self.records.entry(object.clone()).or_default().memory.troubles;
+        let pause = if against.is_some() { Duration::ZERO } else { Duration::from_millis(100) };
+        match against {
+            None => drop(troubles.remove(&key)),
+            Some(against) => drop(troubles.insert(key, Trouble { against, until: now + CONFLICT_PAUSE })),
+        }
         self.timers.insert((now + pause, object));
     }
 
@@ -381,10 +399,6 @@ impl super::Record {
         }
         self.brake_until
     }
-}
-
-fn conflict(message: String) -> Diagnostic {
-    Diagnostic::new(Reason::SecretConflict, format!("{SECRET_PATH}.name"), message)
 }
 
 /// Tells of a change in an Event. Nothing rests on it, and where it is not permitted nothing else suffers.

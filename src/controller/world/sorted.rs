@@ -272,19 +272,13 @@ impl World {
         self.records_of.get(uid)?.iter().find_map(|id| self.source_of(id))
     }
 
-    /// The applications of a namespace that may want a Secret of this name: those of which it is the default, or which
-    /// name it.
+    /// The applications of a namespace that may want a Secret of this name, for themselves or for an account.
     fn writers(&self, key: &ObjectKey) -> Vec<ObjectRef> {
-        self.applications_in(&key.namespace)
-            .filter(|(application, object)| {
-                let secret = object.spec.client_authentication.client_secret.as_ref();
-                match secret.and_then(|secret| secret.target.name.as_ref()) {
-                    Some(name) => name.as_str() == key.name,
-                    None => key.name.strip_suffix("-oidc") == Some(application.name.as_str()),
-                }
-            })
-            .map(|(application, _)| ObjectRef::new(Kind::OidcApplication, application.clone()))
-            .collect()
+        let applications = self.applications_in(&key.namespace);
+        let writers = applications.filter(|(application, object)| {
+            compile::credentials::names(application, &object.spec).any(|name| name == key.name)
+        });
+        writers.map(|(application, _)| ObjectRef::new(Kind::OidcApplication, application.clone())).collect()
     }
 
     pub(super) fn password(&mut self, key: &ObjectKey) {

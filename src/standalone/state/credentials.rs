@@ -35,8 +35,8 @@ pub struct Changes {
     /// Files that were removed.
     pub removed: Vec<String>,
     /// Files that stay as they are since they were kept for an application that is gone, by the application that wants
-    /// the name.
-    pub conflicts: BTreeMap<ObjectKey, String>,
+    /// the name, and its field.
+    pub conflicts: BTreeMap<(ObjectKey, String), String>,
 }
 
 /// Makes the files what they should be. One that already is is not touched; one that was removed or edited comes back.
@@ -61,7 +61,7 @@ pub fn sync(
         })?;
         let found = folder.read(&path)?.map(Secret::new);
         if found.as_ref().is_some_and(|found| is_kept_for_another(found, secret)) {
-            changes.conflicts.insert(secret.application.clone(), path);
+            changes.conflicts.insert((secret.application.clone(), format!("{}.name", secret.path)), path);
         } else if !found.is_some_and(|found| found.verify(content.expose().as_bytes())) {
             folder.write(&path, content.expose().as_bytes())?;
             changes.written.push(path);

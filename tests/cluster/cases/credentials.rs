@@ -115,7 +115,19 @@ async fn f18_a_secret_of_somebody_else_is_left_alone_until_it_is_gone() -> Resul
         secrets.delete(name, &DeleteParams::default()).await?;
         inside.ready(Kind::OidcApplication, application).await?;
     }
-    Ok(())
+    // That of one account is no matter of the others, and the message says whose it is.
+    secrets.create(&PostParams::default(), &foreign("c.job-oidc", "Opaque")?).await?;
+    let mut spec = inside.application_spec();
+    spec["programmaticAccess"] = json!([{"name": "job"}, {"name": "other"}]);
+    inside.apply(Kind::OidcApplication, "c", spec).await?;
+    let message = inside.condition(Kind::OidcApplication, "c", "CredentialsReady", "False", "SecretConflict").await?;
+    let path = "spec.programmaticAccess[0].clientAuthentication.clientSecret.target.name: ";
+    assert!(message.contains(path), "{message}");
+    for name in ["c-oidc", "c.other-oidc"] {
+        inside.secret(name).await?;
+    }
+    secrets.delete("c.job-oidc", &DeleteParams::default()).await?;
+    inside.ready(Kind::OidcApplication, "c").await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use api::{Kind, ObjectKey, OidcApplication, OidcProvider, RecordKind};
-use compile::ObjectRef;
+use api::{Kind, ObjectKey, OidcApplication, OidcProvider, Reason, RecordKind};
+use compile::credentials::APPLICATION_UID_LABEL;
 use compile::inputs::CLIENT_CREDENTIALS_TYPE;
 use compile::keys::{fresh_seed, fresh_server_key, signing_data};
 use compile::passwords::Passwords;
 use compile::record::{ClientPayload, Record};
+use compile::{Diagnostic, ObjectRef};
 use crypto::{Algorithm, KeyState, PasswordPool, RingKey, Secret, SigningKey};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::Patch;
@@ -18,7 +19,7 @@ use oidc::client::ClientAuthentication;
 use oidc::ids::Uid;
 use serde_json::{Value, json};
 
-use super::super::{Memory, Next, SecretBody, View, Write, annotations};
+use super::super::{Memory, Next, SecretBody, Trouble, View, Write, annotations};
 use crate::desired::Desired;
 use crate::feed::Part;
 use crate::feed::assembly::Assembly;
@@ -57,6 +58,8 @@ pub(super) struct Simulation {
     replicas: Replicas,
     endpoints: Vec<Endpoint>,
     paused: BTreeSet<usize>,
+    /// Secrets that the API server does not take.
+    refused: BTreeSet<&'static str>,
     /// What each server has loaded: the records, by the UID of their source.
     loaded: Vec<BTreeMap<String, Record>>,
     memories: BTreeMap<ObjectRef, Memory>,
@@ -87,6 +90,7 @@ impl Simulation {
             replicas: Replicas::default(),
             endpoints: Vec::new(),
             paused: BTreeSet::new(),
+            refused: BTreeSet::new(),
             loaded: Vec::new(),
             memories: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -294,7 +298,7 @@ impl Simulation {
         self.wall += i64::try_from(seconds).unwrap();
     }
 
-    fn gone(&mut self, what: What, key: &ObjectKey) {
+    fn gone(&mut self, what: What, key: &ObjectKey) -> BTreeSet<ObjectRef> {
         self.version += 1;
         let source = Source { what, scope: Scope::Namespace(key.namespace.clone()) };
         let told = Told::Event(Event::Gone(key.clone(), self.version));
@@ -302,6 +306,7 @@ impl Simulation {
         if touched.inputs {
             self.recompile();
         }
+        touched.objects
     }
 
     pub(super) fn delete_application(&mut self, name: &str) {
@@ -327,8 +332,27 @@ impl Simulation {
         self.gone(What::Secrets(SecretType::Seed), &ObjectKey::new(HOME, "default-seed"));
     }
 
-    pub(super) fn lose_secret(&mut self, name: &str) {
-        self.gone(What::Secrets(SecretType::Credentials), &ObjectKey::new(TENANT, name));
+    /// Returns whom it concerns.
+    pub(super) fn lose_secret(&mut self, name: &str) -> Vec<String> {
+        let concerned = self.gone(What::Secrets(SecretType::Credentials), &ObjectKey::new(TENANT, name));
+        concerned.into_iter().map(|object| object.key.name).collect()
+    }
+
+    /// Somebody has a Secret of our type under this name.
+    pub(super) fn a_secret_of_somebody_else(&mut self, name: &str) {
+        let labels = [(APPLICATION_UID_LABEL.to_owned(), uid("somebody else"))].into();
+        let secret = self.a_secret(CLIENT_CREDENTIALS_TYPE, labels, BTreeMap::new(), BTreeMap::new());
+        let key = ObjectKey::new(TENANT, name);
+        self.seen(What::Secrets(SecretType::Credentials), key, Item::Secret(Box::new(secret)));
+    }
+
+    /// The API server has refused to write a Secret, as it is refused again and again.
+    pub(super) fn refuse(&mut self, name: &'static str) {
+        self.refused.insert(name);
+    }
+
+    pub(super) fn take_again(&mut self) {
+        self.refused.clear();
     }
 
     pub(super) fn lose_record(&mut self, name: &str) {
@@ -352,6 +376,15 @@ impl Simulation {
                 wall: Timestamp::from_second(self.wall).unwrap(),
             };
             let next = view.next(&object, &mut memory);
+            if let Next::Write(write) = &next
+                && let Some(key) = write.secret().filter(|key| self.refused.contains(key.name.as_str()))
+            {
+                let against = Diagnostic::new(Reason::SecretConflict, "path of its own", "the API server says no");
+                let until = self.now + Duration::from_secs(3);
+                memory.troubles.insert(key.clone(), Trouble { against, until });
+                self.memories.insert(object, memory);
+                continue;
+            }
             self.memories.insert(object, memory);
             if let Next::Write(write) = next {
                 written.push(self.write(*write));
@@ -467,6 +500,12 @@ impl Simulation {
 
     pub(super) fn transition(&self, name: &str, type_: &str) -> String {
         self.condition(name, type_)["lastTransitionTime"].as_str().unwrap().to_owned()
+    }
+
+    /// What is wrong with an application's credentials.
+    pub(super) fn credentials_ready(&self, name: &str) -> (String, String) {
+        let found = self.condition(name, "CredentialsReady");
+        (found["reason"].as_str().unwrap().to_owned(), found["message"].as_str().unwrap().to_owned())
     }
 
     /// The payload of an application's record.

@@ -34,7 +34,7 @@ fn map(wanted: &[(&str, CredentialSecret)]) -> BTreeMap<ObjectKey, CredentialSec
 fn secret(uid: &str, value: &str, deletion_policy: DeletionPolicy) -> CredentialSecret {
     CredentialSecret {
         application: ObjectKey::new("team-a", "notes"),
-        path: String::new(),
+        path: "spec.programmaticAccess[0].clientAuthentication.clientSecret.target".to_owned(),
         application_uid: Uid::new(uid),
         labels: [("app".to_owned(), "notes".to_owned())].into(),
         annotations: BTreeMap::new(),
@@ -129,7 +129,8 @@ fn a_file_that_is_retained_stays_and_belongs_to_nobody_else() {
     let kept = place.text(FILE);
     assert_eq!(place.sync(&[], &owners(&[], &[], true)), Changes::default());
     let again = [("notes-oidc", secret("u2", "two", DELETE))];
-    let conflicts = [(ObjectKey::new("team-a", "notes"), format!("credentials/{FILE}"))].into();
+    let field = "spec.programmaticAccess[0].clientAuthentication.clientSecret.target.name".to_owned();
+    let conflicts = [((ObjectKey::new("team-a", "notes"), field), format!("credentials/{FILE}"))].into();
     assert_eq!(place.sync(&again, &owners(&["u2"], &["u2"], true)), Changes { conflicts, ..Changes::default() });
     assert_eq!(place.text(FILE), kept);
     std::fs::remove_file(place.path(FILE)).unwrap();
