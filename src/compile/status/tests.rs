@@ -80,6 +80,7 @@ fn programmed_counts_servers() {
 
 #[test]
 fn credentials_are_ready_when_those_of_every_account_are() {
+    use ConditionStatus::{True, Unknown};
     let account = |name: &str, credentials, served| AccountFacts {
         name: name.to_owned(),
         client_id: format!("team-a.notes.{name}"),
@@ -95,7 +96,6 @@ fn credentials_are_ready_when_those_of_every_account_are() {
         assert_eq!((ready.status, ready.reason), expect);
         assert!(ready.message.contains(message), "{}", ready.message);
     };
-    use ConditionStatus::{True, Unknown};
     let (holds, pending) = ((True, Reason::CredentialsReady), (Unknown, Reason::Pending));
     check(secret(), vec![account("a", secret(), true)], holds, "");
     check(secret(), vec![account("a", secret(), true), account("b", secret(), false)], pending, "account `b`");

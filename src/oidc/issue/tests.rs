@@ -59,11 +59,11 @@ fn t_k13_a_caller_adds_nothing_to_the_token_of_an_api() {
     let realm = realm_of(ISSUER, vec![client.clone()], vec![account()]);
     for (scope_text, audience, expect) in [("openid", ISSUER, Some("admin")), ("openid orders.read", ORDERS, None)] {
         let (account, mut family) = (account(), family_record());
-        family.authorization.scope = scope(scope_text);
+        family.authorization.permissions = client.permissions(&scope(scope_text), None).unwrap();
+        let target = audience::target(&realm, &client, &family.authorization.permissions, None).unwrap();
+        let of_client = access_token::of_client(&client, &target, (&realm, &SERVER_KEYS), NOW, [9; 16]).unwrap();
         let of_person =
             tokens(&grant(&realm, &client, &account, family), &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap().access_token;
-        let target = audience::target(&realm, &client, &scope(scope_text), None).unwrap();
-        let of_client = access_token::of_client(&client, &target, (&realm, &SERVER_KEYS), NOW, [9; 16]).unwrap();
         for token in [of_person, of_client] {
             let role = claims(&token, "at+jwt", audience).get("role").cloned();
             assert_eq!(role.as_ref().and_then(Value::as_str), expect, "{audience}");
