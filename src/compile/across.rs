@@ -115,10 +115,10 @@ impl Reach<'_> {
     }
 }
 
-/// As [`settle`], among identifiers that meet at some provider.
+/// As [`settle`], among identifiers that meet at some provider. An object may claim several: a loser is named with its text.
 pub(crate) fn settle_identifiers<'a>(
     mut claims: Vec<(Claim<'a, Identifier<'a>>, Reach<'a>)>,
-) -> BTreeMap<ObjectRef, ObjectRef> {
+) -> BTreeMap<(ObjectRef, &'a str), ObjectRef> {
     claims.sort_unstable();
     let mut losers = BTreeMap::new();
     for rivals in claims.chunk_by(|(one, _), (other, _)| one.name == other.name).filter(|rivals| rivals.len() > 1) {
@@ -126,7 +126,7 @@ pub(crate) fn settle_identifiers<'a>(
         for (claim, reach) in rivals {
             match holders.iter().find(|(_, held)| held.meets(*reach)) {
                 Some((holder, _)) => {
-                    losers.insert(claim.object(), holder.object());
+                    losers.insert((claim.object(), claim.name.text), holder.object());
                 }
                 None => holders.push((claim, *reach)),
             }

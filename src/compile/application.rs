@@ -13,7 +13,7 @@ use crypto::{Algorithm, KeyRing};
 use oidc::client::OfflineAccess;
 use oidc::ids::{GroupName, Uid};
 use oidc::scope::{ScopeSet, ScopeToken};
-use oidc::uri::{RedirectKind, RedirectUri};
+use oidc::uri::{Issuer, IssuerError, RedirectKind, RedirectUri};
 
 pub(crate) use client::{account_client, client};
 pub(crate) use principal::Principal;
@@ -60,6 +60,10 @@ pub(crate) struct Attached<'a> {
     pub(crate) policy_name: Option<String>,
     /// Whether some policy allows its client ID: then it can hold it.
     pub(crate) may_hold_client_id: bool,
+    /// The issuer of its own that it asks for.
+    pub(crate) issuer: Option<Issuer>,
+    /// Whether some policy allows that host.
+    pub(crate) may_hold_issuer: bool,
     id_token_seconds: i64,
     pub(crate) access_token_seconds: i64,
     refresh_token_seconds: i64,
@@ -122,8 +126,12 @@ impl<'a> Application<'a> {
                         principal.find_secret(inputs, key, &mut diagnostics);
                     }
                 }
+                let own_host = spec.issuer.as_ref().map(|issuer| issuer.host.to_string());
+                let issuer = own_issuer(provider, own_host.as_deref(), &own.client_id, &mut diagnostics);
                 Some(Attached {
                     provider: provider.key,
+                    issuer,
+                    may_hold_issuer: own_host.is_some_and(|host| is_met(&Need::IssuerHost(host), policies)),
                     policy_name: decision.policy_name(),
                     may_hold_client_id: may_hold(spec.client_id.as_ref().map(ToString::to_string), policies),
                     id_token_seconds: spec.id_token.lifetime_seconds.min(tokens.id_token_lifetime_seconds),
@@ -228,8 +236,34 @@ fn may_hold(custom: Option<String>, policies: &[&Allowances]) -> bool {
     if looks_derived(&id) {
         return false;
     }
-    let need = Need::ClientId(id);
+    is_met(&Need::ClientId(id), policies)
+}
+
+fn is_met(need: &Need, policies: &[&Allowances]) -> bool {
     policies.iter().any(|policy| need.is_met_by(policy))
+}
+
+/// The provider's issuer on the application's own host.
+fn own_issuer(
+    provider: &Provider<'_>,
+    host: Option<&str>,
+    client_id: &str,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Issuer> {
+    let mut refuse = |message: String| {
+        diagnostics.push(Diagnostic::new(Reason::UnsupportedValue, "spec.issuer.host", message));
+        None
+    };
+    match provider.issuer.as_ref()?.on(host?) {
+        Ok(issuer) if issuer.as_str() == client_id => {
+            refuse("its issuer would be its client ID: tokens could not tell the two apart".to_owned())
+        }
+        Ok(issuer) => Some(issuer),
+        Err(IssuerError::Scheme) => refuse(
+            "the provider's issuer is http, which stays on this machine: write localhost or a name below it".to_owned(),
+        ),
+        Err(error @ (IssuerError::Form | IssuerError::Extra)) => refuse(error.to_string()),
+    }
 }
 
 /// The claim values of the groups that may log in. One that is missing lets nobody in, and the others still do.

@@ -7,30 +7,50 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{ObjectKey, Reason};
-use crypto::Secret;
+use api::{ConditionType, ObjectKey, Reason};
+use crypto::{KeyRing, Secret};
 use oidc::client::Client;
 use oidc::ids::Uid;
+use oidc::uri::Issuer;
 
 use crate::CredentialSecret;
 use crate::application::{Application, Attached, Credentials, account_client, client, credentials, sector_key};
 use crate::compilation::World;
 use crate::inputs::{Epoch, Inputs, Mode};
-use crate::provider::{Able, Provider};
+use crate::provider::Able;
 use crate::verdict::Diagnostic;
 
 /// By provider.
-pub(crate) type Clients = BTreeMap<ObjectKey, Vec<Arc<Client>>>;
+pub(crate) type Clients<'i> = BTreeMap<ObjectKey, AtProvider<'i>>;
+
+/// The clients of one provider.
+#[derive(Debug, Default)]
+pub(crate) struct AtProvider<'i> {
+    /// At its own issuer.
+    pub(crate) shared: Vec<Arc<Client>>,
+    /// At issuers of applications' own.
+    pub(crate) dedicated: Vec<Dedicated<'i>>,
+}
+
+/// An application with an issuer of its own.
+#[derive(Debug)]
+pub(crate) struct Dedicated<'i> {
+    pub(crate) issuer: Issuer,
+    pub(crate) keys: &'i KeyRing,
+    /// The application and its accounts.
+    pub(crate) clients: Vec<Arc<Client>>,
+}
 
 /// By namespace and name.
 pub(crate) type Secrets = BTreeMap<ObjectKey, CredentialSecret>;
 
 /// The clients of each provider that can serve any, and the Secrets of their applications.
-pub(crate) fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, Secrets) {
+pub(crate) fn clients<'i>(inputs: &'i Inputs, world: &mut World<'_>) -> (Clients<'i>, Secrets) {
     let mut clients = Clients::new();
     let mut secrets = Secrets::new();
-    for application in world.applications.values_mut().filter(|application| application.accepted()) {
-        let attached = application.attached.as_ref().and_then(|attached| world.providers.get(attached.provider));
+    let World { providers, applications, .. } = world;
+    for application in applications.values_mut().filter(|application| application.accepted()) {
+        let attached = application.attached.as_ref().and_then(|attached| providers.get(attached.provider));
         let (Some(provider), Some(uid)) = (attached, application.uid.clone()) else { continue };
         if provider.material.is_none() {
             if application.principals().any(|principal| principal.plan.is_some()) && inputs.mode != Mode::Check {
@@ -41,23 +61,36 @@ pub(crate) fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, Secre
             continue;
         }
         let Some(able) = provider.able() else { continue };
+        let issuer = application.attached.as_ref().and_then(|attached| attached.issuer.clone());
+        let own = issuer.map(|issuer| (issuer, inputs.issuer_keys.get(&uid)));
+        if let Some((_, None)) = own {
+            let message = "the signing keys of this issuer are being made";
+            application.diagnostics.push(Diagnostic::pending(ConditionType::Programmed, "spec.issuer.host", message));
+            continue;
+        }
+        let own = own.and_then(|(issuer, keys)| Some((issuer, keys?)));
         let epoch = inputs.epochs.get(&uid).copied();
         let principals = application.principals().count();
-        let mut proofs: Vec<_> =
-            (0..principals).map(|index| proved(application, index, (provider, able), epoch)).collect();
+        let mut proofs: Vec<_> = (0..principals).map(|index| proved(application, index, able, epoch)).collect();
         let sector_key = sector_key(application, provider, able.material).unwrap_or_else(|diagnostic| {
             application.diagnostics.push(diagnostic);
             // It is not served; its accounts know no people.
             proofs.first_mut().and_then(Option::take);
             None
         });
-        if !application.can_be_signed(&able.material.signing) {
+        if !application.can_be_signed(own.as_ref().map_or(&able.material.signing, |(_, keys)| *keys)) {
             continue;
         }
+        let application = &*application;
         let Some(attached) = &application.attached else { continue };
-        for (client, secret) in served(application, attached, &uid, (proofs, sector_key)) {
-            clients.entry(provider.key.clone()).or_default().push(Arc::new(client));
-            secrets.extend(secret);
+        let (all, written): (Vec<_>, Vec<_>) =
+            served(application, attached, &uid, (proofs, sector_key)).into_iter().unzip();
+        secrets.extend(written.into_iter().flatten());
+        let all = all.into_iter().map(Arc::new);
+        let here = clients.entry(provider.key.clone()).or_default();
+        match own {
+            None => here.shared.extend(all),
+            Some((issuer, keys)) => here.dedicated.push(Dedicated { issuer, keys, clients: all.collect() }),
         }
     }
     (clients, secrets)
@@ -67,11 +100,12 @@ pub(crate) fn clients(inputs: &Inputs, world: &mut World<'_>) -> (Clients, Secre
 fn proved(
     application: &mut Application<'_>,
     index: usize,
-    (provider, able): (&Provider<'_>, Able<'_>),
+    able: Able<'_>,
     epoch: Option<Epoch>,
 ) -> Option<Credentials> {
     let (principal, uid) = (application.principals().nth(index)?, application.uid.as_ref()?);
-    match credentials((application.key, uid), principal, provider, able.material, epoch) {
+    let issuer = application.attached.as_ref()?.issuer.as_ref().unwrap_or(able.issuer);
+    match credentials((application.key, uid), principal, issuer, able, epoch) {
         Ok(found) => found,
         Err(diagnostic) => {
             application.diagnostics.push(diagnostic);

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Kind, ObjectKey, Reason};
+use crypto::KeyRing;
 use oidc::account::Accounts;
 use oidc::catalog::{Catalog, Realm, RealmParts};
+use oidc::uri::Issuer;
 
 use crate::across::{Age, Claim, settle};
 use crate::application::Application;
-use crate::clients::{self, Clients};
+use crate::clients::{self, AtProvider, Clients, Dedicated};
 use crate::group::{Group, Groups, memberships};
 use crate::inputs::{CLIENT_CREDENTIALS_TYPE, Inputs, Mode, SecretInput};
 use crate::policy::{Allowances, NamespaceLabels};
@@ -18,7 +20,7 @@ use crate::reference::provider_key;
 use crate::resource::Resource;
 use crate::user::User;
 use crate::verdict::Diagnostic;
-use crate::{Compiled, digest, grants, identifiers, verdicts};
+use crate::{Compiled, digest, grants, identifiers, issuers, verdicts};
 
 /// All objects under judgement.
 #[derive(Debug)]
@@ -35,19 +37,21 @@ pub(crate) fn run(inputs: &Inputs) -> Compiled {
     let mut world = judge_each(inputs);
     names_of_users(inputs, &mut world);
     names_of_secrets(inputs, &mut world);
+    issuers::hosts(inputs, &mut world);
     let names = identifiers::settle(inputs, &mut world);
     grants::settle(&mut world);
     let (clients, credentials) = clients::clients(inputs, &mut world);
     let catalogs = catalogs(inputs, &world, clients);
+    let issuers = issuers::held(&world);
     let verdicts = verdicts::verdicts(inputs, world, &catalogs);
-    Compiled { catalogs, verdicts, credentials, names }
+    Compiled { catalogs, verdicts, credentials, issuers, names }
 }
 
 /// Each object by itself and by what it refers to; names that decide what others refer to are settled in between.
 fn judge_each(inputs: &Inputs) -> World<'_> {
     let mut providers: Providers<'_> =
         inputs.providers.iter().map(|(key, object)| (key, Provider::judge(inputs, key, object))).collect();
-    issuers(inputs, &mut providers);
+    hosts_of_providers(inputs, &mut providers);
     let mut groups: Groups<'_> =
         inputs.groups.iter().map(|(key, object)| (key, Group::judge(&inputs.users, key, object))).collect();
     values_of_groups(&mut groups);
@@ -80,7 +84,7 @@ fn judge_each(inputs: &Inputs) -> World<'_> {
 }
 
 /// One host is one issuer's: a catalog tells issuers by the `Host` header, and cookies know no paths.
-fn issuers(inputs: &Inputs, providers: &mut Providers<'_>) {
+fn hosts_of_providers(inputs: &Inputs, providers: &mut Providers<'_>) {
     let claims = providers.values().filter_map(|provider| {
         let host = provider.issuer.as_ref()?.host();
         let holds = inputs.holds(provider.uid.as_ref(), |held| held.issuer_host.as_deref() == Some(host));
@@ -177,7 +181,7 @@ fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
 }
 
 /// A catalog for each provider that is accepted and can sign.
-fn catalogs(inputs: &Inputs, world: &World<'_>, mut clients: Clients) -> BTreeMap<ObjectKey, Catalog> {
+fn catalogs(inputs: &Inputs, world: &World<'_>, mut clients: Clients<'_>) -> BTreeMap<ObjectKey, Catalog> {
     let memberships = memberships(&world.groups);
     let mut accounts: BTreeMap<&str, Arc<Accounts>> = BTreeMap::new();
     let mut catalogs = BTreeMap::new();
@@ -191,17 +195,22 @@ fn catalogs(inputs: &Inputs, world: &World<'_>, mut clients: Clients) -> BTreeMa
                 user.account(memberships.get(user.key), changed)
             })))
         });
-        let realm = Realm::new(RealmParts {
-            issuer: issuer.clone(),
-            display_name: provider.display_name(),
-            primary_color: provider.object.spec.login.branding.primary_color.clone(),
-            keys: material.signing.clone(),
-            settings: provider.settings(),
-            clients: clients.remove(provider.key).unwrap_or_default(),
-            accounts: Arc::clone(accounts),
-        });
-        let digest = digest::digest(uid, &material.server_keys, [&realm]);
-        let catalog = Catalog::new(uid.clone(), material.server_keys.clone(), vec![realm], digest);
+        let realm = |issuer: &Issuer, keys: &KeyRing, clients| {
+            Realm::new(RealmParts {
+                issuer: issuer.clone(),
+                display_name: provider.display_name(),
+                primary_color: provider.object.spec.login.branding.primary_color.clone(),
+                keys: keys.clone(),
+                settings: provider.settings(),
+                clients,
+                accounts: Arc::clone(accounts),
+            })
+        };
+        let AtProvider { shared, dedicated } = clients.remove(provider.key).unwrap_or_default();
+        let own = dedicated.into_iter().map(|Dedicated { issuer, keys, clients }| realm(&issuer, keys, clients));
+        let realms: Vec<Realm> = std::iter::once(realm(issuer, &material.signing, shared)).chain(own).collect();
+        let digest = digest::digest(uid, &material.server_keys, &realms);
+        let catalog = Catalog::new(uid.clone(), material.server_keys.clone(), realms, digest);
         catalogs.insert(provider.key.clone(), catalog);
     }
     catalogs

@@ -17,18 +17,20 @@ use crate::verdict::{Diagnostic, ObjectRef};
 
 type Claimed<'a> = (Claim<'a, Identifier<'a>>, Reach<'a>);
 
-/// Judges the claims of all objects. Returns the chosen client IDs and the audiences that are held, by provider.
+/// Judges the claims of all objects. Returns the names that are held, by provider.
 pub(crate) fn settle(inputs: &Inputs, world: &mut World<'_>) -> BTreeMap<ObjectKey, Held> {
     let (reserved, claims): (Vec<Claimed<'_>>, Vec<Claimed<'_>>) =
         claims(inputs, world).into_iter().partition(|(claim, reach)| is_reserved(inputs, claim, *reach));
-    let reserved: Vec<ObjectRef> = reserved.iter().map(|(claim, _)| claim.object()).collect();
+    let reserved: Vec<_> = reserved.iter().map(|(claim, _)| (claim.object(), claim.name.text.to_owned())).collect();
     let losers = settle_identifiers(claims.clone());
-    let names = held(claims.iter().filter(|(claim, _)| !losers.contains_key(&claim.object())));
-    for loser in reserved {
-        refuse(world, &loser, None);
+    let won = |claim: &Claim<'_, Identifier<'_>>| !losers.contains_key(&(claim.object(), claim.name.text));
+    let names = held(world, claims.iter().filter(|(claim, _)| won(claim)));
+    let losers: Vec<_> = losers.into_iter().map(|((loser, text), holder)| (loser, text.to_owned(), holder)).collect();
+    for (loser, text) in reserved {
+        refuse(world, &loser, &text, None);
     }
-    for (loser, holder) in losers {
-        refuse(world, &loser, Some(&holder));
+    for (loser, text, holder) in losers {
+        refuse(world, &loser, &text, Some(&holder));
     }
     names
 }
@@ -45,13 +47,14 @@ fn is_reserved(inputs: &Inputs, claim: &Claim<'_, Identifier<'_>>, reach: Reach<
     }
 }
 
-fn held<'c>(winners: impl Iterator<Item = &'c Claimed<'c>>) -> BTreeMap<ObjectKey, Held> {
+fn held<'c>(world: &World<'_>, winners: impl Iterator<Item = &'c Claimed<'c>>) -> BTreeMap<ObjectKey, Held> {
     let mut all: BTreeMap<ObjectKey, Held> = BTreeMap::new();
     for (claim, reach) in winners {
         let (Reach::Provider(provider), Some(uid)) = (reach, claim.age.uid()) else { continue };
         let name = Name { namespace: claim.age.key().namespace.clone(), uid: Uid::new(uid), until: None };
         let here = all.entry((*provider).clone()).or_default();
         let names = match claim.kind {
+            Kind::OidcApplication if is_issuer(world, claim.age.key(), claim.name.text) => &mut here.issuers,
             Kind::OidcApplication if !looks_derived(claim.name.text) => &mut here.client_ids,
             Kind::OidcResource => &mut here.audiences,
             Kind::OidcApplication | Kind::OidcProvider | Kind::OidcUser | Kind::OidcGroup => continue,
@@ -59,6 +62,12 @@ fn held<'c>(winners: impl Iterator<Item = &'c Claimed<'c>>) -> BTreeMap<ObjectKe
         names.insert(claim.name.text.to_owned(), name);
     }
     all
+}
+
+/// Whether this is the issuer of the application, and not its client ID.
+fn is_issuer(world: &World<'_>, application: &ObjectKey, text: &str) -> bool {
+    let application = world.applications.get(application);
+    application.is_some_and(|application| application.own.client_id != text)
 }
 
 fn claims<'w>(inputs: &Inputs, world: &'w World<'_>) -> Vec<Claimed<'w>> {
@@ -86,6 +95,14 @@ fn claims<'w>(inputs: &Inputs, world: &'w World<'_>) -> Vec<Claimed<'w>> {
             let age = Age::of(&application.object.metadata, application.key).holding(holds);
             claims.push((Claim { name, age, kind: Kind::OidcApplication }, Reach::Provider(attached.provider)));
         }
+        if let Some(attached) = application.attached.as_ref().filter(|attached| attached.may_hold_issuer)
+            && let Some(issuer) = attached.issuer.as_ref().filter(|issuer| issuer.as_str() != application.own.client_id)
+        {
+            let name = Identifier { namespace: &attached.provider.namespace, text: issuer.as_str() };
+            let holds = has(application.uid.as_ref(), issuer.as_str());
+            let age = Age::of(&application.object.metadata, application.key).holding(holds);
+            claims.push((Claim { name, age, kind: Kind::OidcApplication }, Reach::Provider(attached.provider)));
+        }
     }
     for resource in world.resources.values() {
         if let (Some(provider), true) = (resource.provider, resource.policy_name.is_some()) {
@@ -100,7 +117,7 @@ fn claims<'w>(inputs: &Inputs, world: &'w World<'_>) -> Vec<Claimed<'w>> {
 }
 
 /// Tells the loser. The holder may be another tenant's, and is not named.
-fn refuse(world: &mut World<'_>, loser: &ObjectRef, holder: Option<&ObjectRef>) {
+fn refuse(world: &mut World<'_>, loser: &ObjectRef, text: &str, holder: Option<&ObjectRef>) {
     const RESERVED: &str = "was another namespace's until a short while ago and is kept for it for an hour";
     match loser.kind {
         Kind::OidcUser => {
@@ -114,6 +131,18 @@ fn refuse(world: &mut World<'_>, loser: &ObjectRef, holder: Option<&ObjectRef>) 
                 }
             };
             user.diagnostics.insert(0, Diagnostic::new(Reason::SubjectConflict, "spec.subject", message));
+        }
+        Kind::OidcApplication if is_issuer(world, &loser.key, text) => {
+            let Some(application) = world.applications.get_mut(&loser.key) else { return };
+            // A host that is another issuer's was told already.
+            if application.diagnostics.iter().any(|diagnostic| diagnostic.reason == Reason::IssuerConflict) {
+                return;
+            }
+            let message = match holder {
+                Some(_) => "the issuer on this host is already the name of something else at this provider: choose another host".to_owned(),
+                None => format!("the issuer on this host {RESERVED}: choose another host, or wait"),
+            };
+            application.diagnostics.insert(0, Diagnostic::new(Reason::IssuerConflict, "spec.issuer.host", message));
         }
         Kind::OidcApplication => {
             let Some(application) = world.applications.get_mut(&loser.key) else { return };

@@ -39,6 +39,9 @@ pub struct Inputs {
     pub holders: BTreeMap<Uid, Holdings>,
     /// The names that are some namespace's at a provider: held there, or given up a short while ago.
     pub names: BTreeMap<ObjectKey, Names>,
+    /// The signing keys of applications that have an issuer of their own, by UID, once they were made. They are kept
+    /// wherever inputs come from, and move on by the schedule of the provider.
+    pub issuer_keys: BTreeMap<Uid, KeyRing>,
     /// When a user's claims last changed, in seconds since 1970: `updated_at`. Absent: no such claim.
     pub claims_changed: BTreeMap<Uid, i64>,
 }
@@ -65,6 +68,7 @@ impl Inputs {
             epochs: BTreeMap::new(),
             holders: BTreeMap::new(),
             names: BTreeMap::new(),
+            issuer_keys: BTreeMap::new(),
             claims_changed: BTreeMap::new(),
         }
     }

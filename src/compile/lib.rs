@@ -27,6 +27,7 @@ mod grants;
 mod group;
 mod identifiers;
 pub mod inputs;
+mod issuers;
 pub mod keys;
 pub mod names;
 pub mod passwords;
@@ -51,6 +52,7 @@ use oidc::ids::Uid;
 
 pub use admit::{FieldError, FieldReason, Object, admit, admit_update};
 pub use inputs::{Epoch, Holdings, Inputs, Mode, ProviderMaterial, SecretInput, Synced, UserPassword};
+pub use issuers::OwnIssuer;
 pub use reference::provider_key;
 pub use user::claims_digest;
 pub use verdict::{Diagnostic, Facts, ObjectRef, Verdict};
@@ -73,6 +75,8 @@ pub struct Compiled {
     /// The Secrets of the clients that are served, by namespace and name. That one is not listed is no order to delete
     /// it: an application that is refused for now keeps the Secret that its pods have mounted.
     pub credentials: BTreeMap<ObjectKey, CredentialSecret>,
+    /// The issuers that applications hold, by UID.
+    pub issuers: BTreeMap<Uid, OwnIssuer>,
     /// The names that are held, by provider. An object that is refused for another reason keeps its name.
     pub names: BTreeMap<ObjectKey, names::Held>,
 }

@@ -1,11 +1,12 @@
-//! The table of names of a provider: which client IDs and audiences are held, and which were given up a short while ago.
+//! The table of names of a provider: which client IDs, issuers and audiences are held, and which were given up a short
+//! while ago.
 //!
 //! ```text
 //! held ──(deleted, or not permitted any more)──▶ given up: its namespace's for an hour ──▶ anybody's
 //! ```
 //!
-//! It stands in the provider's record, but for client IDs that are held: those stand in the records of their clients, of
-//! which there may be thousands.
+//! It stands in the provider's record, but for client IDs and issuers that are held: those stand in the records of their
+//! clients, of which there may be thousands.
 
 use std::collections::BTreeMap;
 
@@ -41,6 +42,8 @@ pub type Names = BTreeMap<String, Name>;
 pub struct Held {
     /// Client IDs that were chosen. Derived ones are their namespaces' for ever.
     pub client_ids: Names,
+    /// Issuers of applications' own.
+    pub issuers: Names,
     /// Audiences.
     pub audiences: Names,
 }
@@ -54,7 +57,8 @@ pub fn next(recorded: &Names, clients: &Names, held: &Held, unjudged: impl Fn(&U
     let mut given_up = Vec::new();
     for (text, name) in recorded.iter().chain(clients.iter().filter(|(text, _)| !recorded.contains_key(*text))) {
         let held_and_recorded = |holder: &Name| clients.get(text).is_some_and(|client| client.uid == holder.uid);
-        if next.contains_key(text) || held.client_ids.get(text).is_some_and(held_and_recorded) {
+        let of_client = held.client_ids.get(text).or_else(|| held.issuers.get(text));
+        if next.contains_key(text) || of_client.is_some_and(held_and_recorded) {
             continue;
         }
         match name.until {
@@ -104,7 +108,7 @@ mod tests {
     fn what_is_held_is_written_where_it_belongs() {
         let audience = names([("https://api", name("a", "api", None))]);
         let client = names([("portal", name("a", "portal", None))]);
-        let held = Held { client_ids: client.clone(), audiences: audience.clone() };
+        let held = Held { client_ids: client.clone(), audiences: audience.clone(), ..Held::default() };
         check(&Names::new(), &Names::new(), &held, &audience);
         check(&audience, &client, &held, &audience);
     }
@@ -125,10 +129,20 @@ mod tests {
     }
 
     #[test]
+    fn an_issuer_is_a_name_of_its_client() {
+        let issuer = names([("https://notes.example.com", name("a", "notes", None))]);
+        let held = Held { issuers: issuer.clone(), ..Held::default() };
+        check(&Names::new(), &issuer, &held, &Names::new());
+        let until = Some(NOW + RESERVED_SECONDS);
+        let reserved = names([("https://notes.example.com", name("a", "notes", until))]);
+        check(&Names::new(), &issuer, &Held::default(), &reserved);
+    }
+
+    #[test]
     fn a_reservation_goes_once_the_record_of_the_client_says_who_has_the_name() {
         let reserved = names([("portal", name("a", "old", Some(NOW + 5)))]);
         let again = names([("portal", name("a", "new", None))]);
-        let held = Held { client_ids: again.clone(), audiences: Names::new() };
+        let held = Held { client_ids: again.clone(), ..Held::default() };
         check(&reserved, &Names::new(), &held, &reserved);
         check(&reserved, &again, &held, &Names::new());
     }

@@ -29,7 +29,6 @@ impl Found {
 pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
     const REMOVE: &str = "take it out";
     let mut found = Found::default();
-    found.note(spec.issuer.is_some(), "spec.issuer.host", "an issuer of its own", REMOVE);
     found.note(
         !spec.post_logout_redirect_uris.is_empty(),
         "spec.postLogoutRedirectURIs",

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use oidc::catalog::Catalog;
 use oidc::ids::{ClientId, Uid};
 
-use crate::application::{Application, Principal};
+use crate::application::{Application, Attached, Principal};
 use crate::compilation::World;
 use crate::inputs::{Inputs, Mode};
 use crate::provider::Provider;
@@ -66,7 +66,7 @@ pub(crate) fn verdicts(inputs: &Inputs, world: World<'_>, catalogs: &Catalogs) -
         let served = catalogs.contains_key(provider.key);
         let facts = Facts::Provider(ProviderFacts {
             attached_applications: attached.get(provider.key).copied().unwrap_or_default(),
-            issuers: issuer_text(&provider).filter(|_| served).into_iter().collect(),
+            issuers: issuers_of(&provider, catalogs.get(provider.key)),
             keys: provider.key_facts(),
         });
         let Provider { key, object, diagnostics, .. } = provider;
@@ -171,6 +171,22 @@ fn issuer_text(provider: &Provider<'_>) -> Option<String> {
     provider.issuer.as_ref().map(|issuer| issuer.as_str().to_owned())
 }
 
+fn own_issuer(attached: &Attached<'_>) -> Option<String> {
+    attached.issuer.as_ref().map(|issuer| issuer.as_str().to_owned())
+}
+
+/// So many issuers a status shows at the most.
+const MAX_ISSUERS: usize = 100;
+
+/// Its own issuer, and then those of applications.
+fn issuers_of(provider: &Provider<'_>, catalog: Option<&Catalog>) -> Vec<String> {
+    let Some(catalog) = catalog else { return Vec::new() };
+    let shared = issuer_text(provider);
+    let all = catalog.realms().map(|realm| realm.issuer.as_str().to_owned());
+    let dedicated = all.filter(|issuer| Some(issuer) != shared.as_ref());
+    shared.clone().into_iter().chain(dedicated).take(MAX_ISSUERS).collect()
+}
+
 fn application_facts(
     inputs: &Inputs,
     providers: &BTreeMap<&ObjectKey, Provider<'_>>,
@@ -188,7 +204,7 @@ fn application_facts(
     };
     ApplicationFacts {
         client_id: Some(application.own.client_id.clone()),
-        issuer: provider.and_then(issuer_text),
+        issuer: own_issuer(attached).or_else(|| provider.and_then(issuer_text)),
         policy_name: attached.policy_name.clone(),
         credentials: shown(&application.own, epoch),
         accounts: application.accounts.iter().filter_map(account).collect(),

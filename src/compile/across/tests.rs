@@ -79,7 +79,7 @@ fn losers(claims: &[(Kind, &str, i64, Option<&str>)]) -> Vec<String> {
         let claim = Claim { name: Identifier { namespace: "identity", text: "x" }, age, kind: *kind };
         (claim, provider.as_ref().map_or(Reach::Namespace, Reach::Provider))
     });
-    settle_identifiers(claims.collect()).into_keys().map(|loser| loser.key.name).collect()
+    settle_identifiers(claims.collect()).into_keys().map(|(loser, _)| loser.key.name).collect()
 }
 
 #[test]

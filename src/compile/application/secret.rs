@@ -3,12 +3,13 @@
 use api::{ClientAuthentication, Reason};
 use crypto::{Derivation, DerivedPurpose, Secret, SecretVerifier};
 use oidc::ids::Uid;
+use oidc::uri::Issuer;
 
 use super::Principal;
 use crate::CredentialSecret;
 use crate::credentials::Values;
-use crate::inputs::{CLIENT_SECRET_INPUT_TYPE, Epoch, Inputs, Mode, ProviderMaterial, SecretInput};
-use crate::provider::Provider;
+use crate::inputs::{CLIENT_SECRET_INPUT_TYPE, Epoch, Inputs, Mode, SecretInput};
+use crate::provider::Able;
 use crate::verdict::Diagnostic;
 use api::ObjectKey;
 
@@ -97,12 +98,12 @@ pub(crate) struct Credentials {
 pub(crate) fn credentials(
     application: (&ObjectKey, &Uid),
     principal: &Principal<'_>,
-    provider: &Provider<'_>,
-    material: &ProviderMaterial,
+    issuer: &Issuer,
+    able: Able<'_>,
     epoch: Option<Epoch>,
 ) -> Result<Option<Credentials>, Diagnostic> {
     let (key, uid) = application;
-    let (Some(issuer), Some(provider_uid)) = (&provider.issuer, &provider.uid) else { return Ok(None) };
+    let Able { issuer: _, uid: provider_uid, material } = able;
     let Some(plan) = &principal.plan else { return Ok(Some(Credentials::default())) };
     let Epoch { generation, epoch } = epoch.unwrap_or(Epoch { generation: material.seeds.newest(), epoch: 1 });
     let derive = |purpose, data_key: Option<&str>| {

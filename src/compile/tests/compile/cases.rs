@@ -1,13 +1,13 @@
 //! Each file of `tests/compile/cases` is a world; its snapshot says what is served, written and reported.
 //!
 //! A first document of kind `Case` may say: `mode`, `keys` (algorithms of each provider; null for no material at all),
-//! `epochs`, `seedGenerations` and `claimsChanged` by UID.
+//! `epochs`, `seedGenerations` and `claimsChanged` by UID; `issuerKeys`, of which applications' own issuers there are keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Condition, Kind, Reason};
 use compile::status::{Observed, application_status, group_status, provider_status, resource_status, user_status};
-use compile::{Compiled, Epoch, Inputs, Mode, ObjectRef, Synced, Verdict, compile};
+use compile::{Compiled, Epoch, Inputs, Mode, ObjectRef, OwnIssuer, Synced, Verdict, compile};
 use crypto::{Algorithm, Secret, Seeds};
 use oidc::client::{Client, ClientAuthentication, GrantType, PublishedKeys, ResourceAccess};
 use oidc::ids::Uid;
@@ -45,7 +45,7 @@ fn reasons_that_need_keys_have_a_case() {
 fn report(text: &str) -> String {
     let inputs = inputs(text);
     let compiled = compile(&Synced::after_first_list(inputs));
-    let Compiled { catalogs, verdicts, credentials, names: _ } = &compiled;
+    let Compiled { catalogs, verdicts, credentials, issuers, names: _ } = &compiled;
     let mut report = Map::new();
     let objects = verdicts.iter().map(|(object, verdict)| (object.to_string(), status(object, verdict)));
     report.insert("status".to_owned(), objects.collect());
@@ -80,6 +80,10 @@ fn report(text: &str) -> String {
         )
     });
     report.insert("credentials".to_owned(), written.collect());
+    let held = issuers.iter().map(|(uid, OwnIssuer { application: _, provider, issuer, accepted })| {
+        (uid.to_string(), json!(format!("{} at {provider}, accepted: {accepted}", issuer.as_str())))
+    });
+    report.insert("issuers".to_owned(), held.collect());
     let mut report = without_empty(Value::Object(report));
     // The order of members depends on what else of the workspace is built beside this.
     report.sort_all_objects();
@@ -129,6 +133,10 @@ fn inputs(text: &str) -> Inputs {
         let number = |field: &str| epoch[field].as_u64().unwrap();
         let generation = u32::try_from(number("generation")).unwrap();
         inputs.epochs.insert(Uid::new(uid.clone()), Epoch { generation, epoch: number("epoch") });
+    }
+    for uid in case["issuerKeys"].as_array().into_iter().flatten() {
+        let ring = support::material(&[Algorithm::RS256, Algorithm::ES256]).signing;
+        inputs.issuer_keys.insert(Uid::new(uid.as_str().unwrap()), ring);
     }
     for (uid, seconds) in case["claimsChanged"].as_object().into_iter().flatten() {
         inputs.claims_changed.insert(Uid::new(uid.clone()), seconds.as_i64().unwrap());
