@@ -24,6 +24,7 @@ use crate::manifests::Reader;
 use crate::report::{News, Report};
 use crate::state::credentials::{self, Changes, Owners};
 use crate::state::folder::{Folder, StateError};
+use crate::state::issuers::IssuerKeys;
 use crate::state::keys::Keys;
 use crate::world::World;
 
@@ -49,6 +50,7 @@ pub struct Engine {
     /// Whether the identities on the disk are older than those in memory.
     unsaved: bool,
     keys: Keys,
+    issuers: IssuerKeys,
     /// The hashes of passwords.
     pub passwords: Passwords,
     published: Option<Published>,
@@ -145,6 +147,7 @@ impl Engine {
             return Err(replaced(SeedReplaced::Missing(generation)));
         }
         let keys = Keys::open(&folder, &provider)?;
+        let issuers = IssuerKeys::open(&folder)?;
         let unsaved = identities.judge_seed(&keys.seeds).map_err(replaced)?;
         if used {
             for (name, loss) in &keys.missing {
@@ -152,7 +155,7 @@ impl Engine {
             }
         }
         let (published, report) = (None, Report::default());
-        Ok(Self { reader, folder, provider, reach, identities, unsaved, keys, passwords, published, report })
+        Ok(Self { reader, folder, provider, reach, identities, unsaved, keys, issuers, passwords, published, report })
     }
 
     /// The provider that is served.
@@ -182,9 +185,20 @@ impl Engine {
             Some(provider) => self.advance_keys(&provider.spec.signing, now)?,
             None => None,
         };
-        let compiled = self.compile(&world);
+        let mut compiled = self.compile(&world);
+        let (made, issuers_due) = match provider {
+            Some(provider) => {
+                let schedule = schedule(&provider.spec.signing);
+                self.issuers.advance(&self.folder, &compiled.issuers, &schedule, now)?
+            }
+            None => (false, None),
+        };
+        if made {
+            compiled = self.compile(&world);
+        }
         let refused = provider.and_then(|object| plain_http(&world, &self.provider, object, self.reach));
         let owners = self.owners(&world, reading.problems.is_empty(), &compiled);
+        self.issuers.clear(&self.folder, &compiled.issuers, &owners)?;
         let sync = |engine: &Self| credentials::sync(&engine.folder, &compiled.credentials, &owners);
         // A secret is handed out once it is accepted. Only what is served first waits for the files, so that whoever
         // meets a server that is ready finds them.
@@ -197,7 +211,7 @@ impl Engine {
         let mut findings = self.findings(&world, &compiled, &credentials);
         findings.extend(refused);
         let news = self.report.update(findings);
-        Ok(Passed { serving, news, credentials, forgotten, next: next.into_iter().chain(due).min() })
+        Ok(Passed { serving, news, credentials, forgotten, next: next.into_iter().chain(due).chain(issuers_due).min() })
     }
 
     fn look_up_passwords(&mut self, world: &World<'_>) {
@@ -220,13 +234,14 @@ impl Engine {
     }
 
     fn compile(&mut self, world: &World<'_>) -> Compiled {
-        let Self { provider, identities, keys, passwords, .. } = self;
+        let Self { provider, identities, keys, issuers, passwords, .. } = self;
         let mut seen = BTreeSet::new();
         let mut inputs = world.inputs(&provider.namespace, Mode::Standalone, Some(identities), &mut |key, secret| {
             seen.insert(key.clone());
             passwords.look_up(key, &secret.data)
         });
         passwords.retain(|key| seen.contains(key));
+        inputs.issuer_keys = issuers.rings();
         // Keys that were read were judged as a ring, and made ones are all different.
         if let Ok(signing) = KeyRing::new(keys.signing.clone()) {
             let (seeds, server_keys) = (keys.seeds.clone(), keys.server_keys.clone());

@@ -1,3 +1,5 @@
+mod issuers;
+
 use std::cell::RefCell;
 use std::fs;
 

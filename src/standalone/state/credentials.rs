@@ -27,6 +27,14 @@ pub struct Owners {
     pub complete: bool,
 }
 
+impl Owners {
+    /// Whether what belongs to this application, and is not asked for, can go.
+    pub(super) fn left(&self, uid: &str) -> bool {
+        let Self { present, settled, complete } = self;
+        settled.contains(uid) || *complete && !present.contains(uid)
+    }
+}
+
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -113,10 +121,7 @@ fn is_kept_for_another(content: &Secret<Vec<u8>>, secret: &CredentialSecret) -> 
 }
 
 fn is_left_over(content: &Secret<Vec<u8>>, owners: &Owners) -> bool {
-    let Owners { present, settled, complete } = owners;
-    label(content).is_some_and(|Label { uid, retain }| {
-        !retain && (settled.contains(&uid) || *complete && !present.contains(&uid))
-    })
+    label(content).is_some_and(|Label { uid, retain }| !retain && owners.left(&uid))
 }
 
 #[cfg(test)]
