@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use api::{Kind, ObjectKey, OidcUser, RecordKind};
 use compile::names::{self, Held, Names};
-use compile::record::{ClientParts, ClientPayload, Place, ProviderPayload, RealmPayload, Record, Subject, UserPayload};
-use compile::{Compiled, ObjectRef, SecretInput, UserPassword, Verdict};
+use compile::record::{
+    ClientParts, ClientPayload, DedicatedIssuer, Place, ProviderPayload, RealmPayload, Record, Subject, UserPayload,
+};
+use compile::{Compiled, ObjectRef, OwnIssuer, SecretInput, UserPassword, Verdict};
 use crypto::{PasswordHash, ServerKeys};
 use oidc::account::Account;
 use oidc::catalog::Catalog;
 use oidc::client::Client;
 use oidc::ids::Uid;
+use oidc::uri::Issuer;
 
 use crate::material::fingerprints;
 use crate::observed::ObservedRecord;
@@ -89,11 +92,12 @@ impl Desired {
 
     /// Whether a name that a record holds is to be reserved before the record may go, and is not yet.
     pub(crate) fn is_unreserved(&self, world: &World, record: &ObservedRecord) -> bool {
-        let Some(id) = &record.noted.client_id else { return false };
         let Some(provider) = world.provider_by_uid(&record.record.provider) else { return false };
-        let reserved = |names: &Names| names.get(id).is_some_and(|name| name.until.is_some());
-        let wanted = self.names.get(&provider).is_some_and(reserved);
-        wanted && !world.provider_records.get(&provider).is_some_and(|found| reserved(&found.noted.names))
+        record.noted.names().any(|text| {
+            let reserved = |names: &Names| names.get(text).is_some_and(|name| name.until.is_some());
+            let wanted = self.names.get(&provider).is_some_and(reserved);
+            wanted && !world.provider_records.get(&provider).is_some_and(|found| reserved(&found.noted.names))
+        })
     }
 
     /// The verdict on an object.
@@ -126,7 +130,7 @@ impl Desired {
 type ClientAndAccounts = (Option<Arc<Client>>, Vec<Arc<Client>>);
 
 /// Of a provider at which nobody holds a name.
-static NOTHING: Held = Held { client_ids: Names::new(), audiences: Names::new() };
+static NOTHING: Held = Held { client_ids: Names::new(), issuers: Names::new(), audiences: Names::new() };
 
 /// A provider that can seal.
 struct Keeper<'w> {
@@ -138,6 +142,8 @@ struct Keeper<'w> {
     /// The client of each application, and its accounts, by the application's UID.
     clients: BTreeMap<&'w str, ClientAndAccounts>,
     held: &'w Held,
+    /// The issuers that applications hold.
+    issuers: &'w BTreeMap<Uid, OwnIssuer>,
     /// The client IDs that were chosen and are held.
     client_ids: BTreeMap<&'w Uid, &'w String>,
     /// Accepted, and yet something of its key material is missing: then nobody can tell what should be served, and what
@@ -164,13 +170,17 @@ impl<'w> Keeper<'w> {
                 clients: by_application(realms().flat_map(|realm| realm.clients.values())),
                 client_ids: held.client_ids.iter().map(|(id, name)| (&name.uid, id)).collect(),
                 held,
+                issuers: &compiled.issuers,
                 frozen: accepted && !world.inputs.materials.contains_key(key),
             })
         })
     }
 
     fn record(&self, world: &World, names: &Names) -> Record {
-        let realm = self.catalog.and_then(|catalog| catalog.realms().next()).map(|realm| RealmPayload {
+        // Not that of an application, which has a record of its own.
+        let issuer = world.inputs.providers.get(self.key).and_then(|object| Issuer::parse(&object.spec.issuer).ok());
+        let own = self.catalog.zip(issuer).and_then(|(catalog, issuer)| catalog.realm(issuer.host()));
+        let realm = own.map(|realm| RealmPayload {
             issuer: realm.issuer.as_str().to_owned(),
             display_name: realm.display_name.clone(),
             primary_color: realm.primary_color.clone(),
@@ -200,7 +210,15 @@ impl<'w> Keeper<'w> {
             None => None,
         };
         let place = Place { keys: self.keys, provider: &self.uid, application: uid };
-        let parts = ClientParts { client, accounts, client_id, secrets: derivation, issuer: None };
+        let issuer = if readable {
+            self.issuers.get(uid).and_then(|own| {
+                let keys = world.issuer_keys.of(uid)?.clone();
+                Some(DedicatedIssuer { issuer: own.issuer.clone(), keys })
+            })
+        } else {
+            world.issuer_keys.recorded(uid).cloned()
+        };
+        let parts = ClientParts { client, accounts, client_id, secrets: derivation, issuer };
         let payload = ClientPayload::new(place, parts);
         Some((id, Record::new(self.keys, Subject::Client, &self.uid, (key, uid), &payload)))
     }

@@ -24,6 +24,7 @@ mod failure;
 pub mod feed;
 pub mod fence;
 mod garbage;
+mod issuers;
 pub mod lease;
 mod material;
 pub mod metrics;

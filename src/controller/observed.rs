@@ -55,6 +55,9 @@ pub(crate) struct Noted {
     /// Of a client: the ID that it chose.
     #[serde(rename = "clientID", default)]
     pub(crate) client_id: Option<String>,
+    /// Of a client: the issuer of its own.
+    #[serde(default)]
+    issuer: Option<NotedIssuer>,
     /// Of a user: their names.
     #[serde(default)]
     account: Option<NotedAccount>,
@@ -70,19 +73,37 @@ struct NotedAccount {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct NotedIssuer {
+    url: String,
+    keys: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 struct NotedRealm {
     issuer: String,
 }
 
 impl Noted {
+    /// Of a client: the names that stand in its record and nowhere else.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let issuer = self.issuer.as_ref().map(|issuer| issuer.url.as_str());
+        self.client_id.as_deref().into_iter().chain(issuer)
+    }
+
+    /// Of a client: whether there are keys in it.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.issuer.as_ref().is_some_and(|issuer| !issuer.keys.is_empty())
+    }
+
     /// The names that its source has.
     pub(crate) fn hold(&self, holdings: &mut Holdings) {
-        holdings.identifiers.extend(self.client_id.clone());
+        holdings.identifiers.extend(self.names().map(str::to_owned));
         if let Some(NotedAccount { subject, username }) = &self.account {
             holdings.identifiers.insert(subject.clone());
             holdings.username = Some(username.clone());
         }
-        let issuer = self.realm.as_ref().and_then(|realm| Issuer::parse(&realm.issuer).ok());
+        let issuer = self.realm.as_ref().map(|realm| &realm.issuer).or(self.issuer.as_ref().map(|issuer| &issuer.url));
+        let issuer = issuer.and_then(|issuer| Issuer::parse(issuer).ok());
         holdings.issuer_host = issuer.map(|issuer| issuer.host().to_owned()).or(holdings.issuer_host.take());
     }
 }

@@ -13,7 +13,7 @@ mod report;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use api::{Kind, ObjectKey};
+use api::{Kind, ObjectKey, OidcApplication};
 use compile::status::Servers;
 use compile::{Diagnostic, ObjectRef};
 use k8s_openapi::jiff::Timestamp;
@@ -222,7 +222,10 @@ impl View<'_> {
             Kind::OidcProvider => being_made(&object.key),
             Kind::OidcApplication => {
                 let application = self.world.inputs.applications.get(&object.key);
-                application.is_some_and(|application| being_made(&self.world.provider_of(application)))
+                application.is_some_and(|application| {
+                    let provider = self.world.provider_of(application);
+                    being_made(&provider) || self.issuer_is_being_made(&provider, application)
+                })
             }
             // Whoever serves its namespace serves it.
             Kind::OidcUser => {
@@ -231,6 +234,15 @@ impl View<'_> {
             }
             Kind::OidcGroup | Kind::OidcResource => false,
         }
+    }
+
+    /// The same of the keys of an issuer of its own.
+    fn issuer_is_being_made(&self, provider: &ObjectKey, application: &OidcApplication) -> bool {
+        let Some(uid) = application.metadata.uid.clone().map(Uid::new) else { return false };
+        let own = self.desired.compiled.as_ref().and_then(|compiled| compiled.issuers.get(&uid));
+        own.is_some_and(|own| own.accepted)
+            && self.world.issuer_keys.of(&uid).is_none()
+            && self.world.inputs.materials.contains_key(provider)
     }
 
     /// Whether its record is about to let go of a client ID that is not reserved yet.

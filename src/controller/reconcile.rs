@@ -9,6 +9,7 @@
 //! Nothing here is shared, so nothing is locked. A process that does not lead takes in the news all the same and thinks
 //! about none of them: when it comes to lead, it starts from what it knows and not from empty lists.
 
+mod issuers;
 mod materials;
 mod steps;
 
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::Written;
 use crate::desired::Desired;
 use crate::failure::Failure;
+use crate::issuers::Moved;
 use crate::lease::Leadership;
 use crate::material::Due;
 use crate::metrics::Metrics;
@@ -74,6 +76,8 @@ enum Done {
     Unrecorded(ObjectRef, Failure),
     /// A look at a provider's key material.
     Material(ObjectKey, Due, Option<Result<Written, Failure>>),
+    /// A look at the keys of applications' own issuers; none: it has failed.
+    Issuers(Option<Moved>),
     /// A question to a server.
     Asked(Endpoint, Result<(ObjectKey, Acknowledgement), Silent>),
     /// Records that had lost their source: whether some may be left.
@@ -128,6 +132,10 @@ pub(crate) struct Reconciler {
     keys: BTreeMap<ObjectKey, Keys>,
     keys_due: BTreeSet<ObjectKey>,
     keys_busy: BTreeSet<ObjectKey>,
+    issuers_due: bool,
+    issuers_busy: bool,
+    /// When keys of applications' own issuers are due next, in seconds since 1970.
+    issuers_next: Option<i64>,
     /// Whether to compile, and when at the earliest.
     stale: bool,
     compile_at: Instant,
@@ -253,6 +261,9 @@ impl Reconciler {
             keys: BTreeMap::new(),
             keys_due: BTreeSet::new(),
             keys_busy: BTreeSet::new(),
+            issuers_due: false,
+            issuers_busy: false,
+            issuers_next: None,
             stale: true,
             compile_at: now,
             garbage: false,
@@ -344,6 +355,7 @@ impl Reconciler {
         }
         self.begin_materials();
         self.compile();
+        self.begin_issuers();
         self.collect();
         self.ask();
         self.resync();
@@ -364,6 +376,7 @@ impl Reconciler {
         self.records.clear();
         self.waiting.clear();
         self.desired = Desired::default();
+        self.world.issuer_keys.forget_made();
         if leads {
             self.stale = true;
             self.garbage = true;
@@ -389,6 +402,7 @@ impl Reconciler {
             Desired::new(world, compiled, wall)
         });
         let before = std::mem::replace(&mut self.desired, desired);
+        self.issuers_due = true;
         self.forget_what_is_gone();
         let differing = self.desired.differing(&before);
         for object in differing {
@@ -444,6 +458,7 @@ impl Reconciler {
                 now + Duration::from_secs(seconds.clamp(1, 600))
             };
             sooner(self.desired.next_free().map(from_now));
+            sooner(self.issuers_next.filter(|_| !self.issuers_busy).map(from_now));
             for keys in self.keys.values() {
                 sooner(keys.not_before.filter(|at| *at > now));
                 sooner(keys.next.map(from_now));

@@ -17,6 +17,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use oidc::ids::Uid;
 
 use crate::decode::Unreadable;
+use crate::issuers::IssuerKeys;
 use crate::material::Material;
 use crate::names::without_suffix;
 use crate::observed::{ObservedRecord, ObservedSecret};
@@ -96,6 +97,8 @@ pub(crate) struct World {
     pub(crate) materials: BTreeMap<ObjectKey, Material>,
     /// Why the key material of a provider is not whole, where time does not mend it.
     pub(crate) lost: BTreeMap<ObjectKey, String>,
+    /// The keys of applications' own issuers.
+    pub(crate) issuer_keys: IssuerKeys,
     /// Passwords of users.
     password_secrets: BTreeMap<ObjectKey, ObservedSecret>,
     /// Those whose hash was looked for in the records.
@@ -125,6 +128,7 @@ impl World {
             credentials_of: BTreeMap::new(),
             materials: BTreeMap::new(),
             lost: BTreeMap::new(),
+            issuer_keys: IssuerKeys::default(),
             password_secrets: BTreeMap::new(),
             introduced: BTreeMap::new(),
             passwords,

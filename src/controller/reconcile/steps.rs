@@ -172,6 +172,7 @@ impl Reconciler {
             }
             Done::Unrecorded(object, failure) => self.unrecorded(object, &failure),
             Done::Material(provider, due, written) => self.material_done(provider, due, written),
+            Done::Issuers(moved) => self.issuers_done(moved),
             Done::Asked(endpoint, answer) => self.asked(&endpoint, answer),
             Done::Garbage(outcome) => self.garbage_done(outcome),
         }

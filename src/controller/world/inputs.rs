@@ -17,6 +17,7 @@ impl World {
     /// 1970.
     pub(crate) fn compile(&mut self, now: i64) -> Compiled {
         self.material_inputs();
+        self.issuer_keys_of_records();
         self.derivations();
         self.holders(now);
         self.claims(now);
@@ -50,6 +51,17 @@ impl World {
             Some((key.clone(), self.materials.get(key)?.whole(Some(&remembered))?))
         });
         self.inputs.materials = whole.collect();
+    }
+
+    fn issuer_keys_of_records(&mut self) {
+        let Self { issuer_keys, records, inputs, .. } = self;
+        let uids = inputs.providers.iter().filter_map(|(key, object)| {
+            Some((object.metadata.uid.as_deref()?, &inputs.materials.get(key)?.server_keys))
+        });
+        let server_keys: BTreeMap<&str, _> = uids.collect();
+        let with_keys = records.values().filter(|found| found.noted.has_keys()).map(|found| &found.record);
+        issuer_keys.read(with_keys.filter_map(|record| Some((record, *server_keys.get(record.provider.as_str())?))));
+        inputs.issuer_keys = issuer_keys.rings();
     }
 
     /// The fingerprints of the generations of a provider's seed that some secret was derived from, and whether any was.
@@ -137,10 +149,11 @@ impl World {
         let own = self.provider_records.get(provider).filter(|found| found.record.provider == *uid);
         let own = own.filter(|found| !self.is_forged(found)).map(|found| found.noted.names.clone());
         let clients = self.records.values().filter(|found| found.record.provider == *uid);
-        let clients = clients.filter_map(|found| {
+        let clients = clients.filter(|found| found.noted.names().next().is_some() && !self.is_forged(found));
+        let clients = clients.flat_map(|found| {
             let Record { source, source_uid, .. } = &found.record;
-            let id = found.noted.client_id.clone().filter(|_| !self.is_forged(found))?;
-            Some((id, Name { namespace: source.namespace.clone(), uid: source_uid.clone(), until: None }))
+            let name = Name { namespace: source.namespace.clone(), uid: source_uid.clone(), until: None };
+            found.noted.names().map(move |text| (text.to_owned(), name.clone()))
         });
         (own.unwrap_or_default(), clients.collect())
     }

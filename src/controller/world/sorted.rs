@@ -147,7 +147,8 @@ impl World {
                     .claims
                     .as_ref()
                     .is_none_or(|claims| self.inputs.claims_changed.get(&uid) == Some(&claims.updated_at))
-                && record.noted.client_id.as_ref().is_none_or(|id| !self.is_given_up(id));
+                && !record.noted.has_keys()
+                && record.noted.names().all(|name| !self.is_given_up(name));
         self.forget_record(&id);
         self.records_of.entry(uid).or_default().insert(id.clone());
         self.records.insert(id.clone(), record);
