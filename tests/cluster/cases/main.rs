@@ -15,6 +15,7 @@ mod credentials;
 mod faults;
 mod foreign;
 mod idle;
+mod issuers;
 mod leaders;
 mod merging;
 mod orders;
