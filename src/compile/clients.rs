@@ -18,6 +18,7 @@ use crate::application::{Application, Attached, Credentials, account_client, cli
 use crate::compilation::World;
 use crate::inputs::{Epoch, Inputs, Mode};
 use crate::provider::Able;
+use crate::record::size;
 use crate::verdict::Diagnostic;
 
 /// By provider.
@@ -51,9 +52,14 @@ pub(crate) fn clients<'i>(inputs: &'i Inputs, world: &mut World<'_>) -> (Clients
     let World { providers, applications, .. } = world;
     for application in applications.values_mut().filter(|application| application.accepted()) {
         let attached = application.attached.as_ref().and_then(|attached| providers.get(attached.provider));
-        let (Some(provider), Some(uid)) = (attached, application.uid.clone()) else { continue };
+        let Some(provider) = attached else { continue };
+        if inputs.mode == Mode::Check {
+            review(application);
+            continue;
+        }
+        let Some(uid) = application.uid.clone() else { continue };
         if provider.material.is_none() {
-            if application.principals().any(|principal| principal.plan.is_some()) && inputs.mode != Mode::Check {
+            if application.principals().any(|principal| principal.plan.is_some()) {
                 let message = "the seed of derived secrets is not there yet: wait for it, or restore it from a backup";
                 let path = "spec.clientAuthentication.clientSecret";
                 application.diagnostics.push(Diagnostic::new(Reason::SeedMissing, path, message));
@@ -81,10 +87,13 @@ pub(crate) fn clients<'i>(inputs: &'i Inputs, world: &mut World<'_>) -> (Clients
         if !application.can_be_signed(own.as_ref().map_or(&able.material.signing, |(_, keys)| *keys)) {
             continue;
         }
-        let application = &*application;
         let Some(attached) = &application.attached else { continue };
-        let (all, written): (Vec<_>, Vec<_>) =
-            served(application, attached, &uid, (proofs, sector_key)).into_iter().unzip();
+        let served = served(application, attached, &uid, (proofs, sector_key));
+        if let Some(too_large) = too_large(served.iter().map(|(client, _)| client)) {
+            application.diagnostics.insert(0, too_large);
+            continue;
+        }
+        let (all, written): (Vec<_>, Vec<_>) = served.into_iter().unzip();
         secrets.extend(written.into_iter().flatten());
         let all = all.into_iter().map(Arc::new);
         let here = clients.entry(provider.key.clone()).or_default();
@@ -143,4 +152,45 @@ fn served(
         all.push((own, own_secret));
     }
     all
+}
+
+/// Without keys nobody proves anything, and what would be served has the same size.
+fn review(application: &mut Application<'_>) {
+    let Some(attached) = &application.attached else { return };
+    let proofs = application.principals().map(|_| Some(Credentials::default())).collect();
+    let served = served(application, attached, &Uid::new(""), (proofs, None));
+    let too_large = too_large(served.iter().map(|(client, _)| client));
+    application.diagnostics.splice(0..0, too_large);
+}
+
+/// Whether the record of an application would be too large to be written, and what takes the most room in it.
+fn too_large<'c>(clients: impl Iterator<Item = &'c Client>) -> Option<Diagnostic> {
+    let (mut own, mut accounts, mut template) = (0, 0, None);
+    for client in clients {
+        let room = size::of_client(client);
+        match client.account {
+            None => own += room,
+            Some(_) => accounts += room,
+        }
+        template = Some(client);
+    }
+    let (bytes, max) = (own + accounts, size::MAX);
+    let client = template.filter(|_| bytes > max)?;
+    let parts = [
+        ("spec.programmaticAccess", accounts, "have fewer accounts, or put some into an application of their own"),
+        ("spec.claims", size::kept(&client.extra_claims), "have fewer or shorter claims"),
+        ("spec.redirectURIs", size::kept(&client.redirect_uris), "have fewer or shorter addresses"),
+        (
+            "spec.resources",
+            size::kept(&client.resources),
+            "ask for fewer APIs, or have their owners shorten descriptions",
+        ),
+        ("spec.clientAuthentication", size::kept(&client.authentication), "have fewer keys"),
+    ];
+    let (path, _, remedy) = parts.into_iter().max_by_key(|(_, room, _)| *room)?;
+    let message = format!(
+        "what servers have to know of this application takes {bytes} octets, and at most {max} can be stored; this takes \
+         the most: {remedy}"
+    );
+    Some(Diagnostic::new(Reason::UnsupportedValue, path, message))
 }

@@ -1,11 +1,11 @@
 //! The steps of a compilation, in the order in which one needs the outcome of another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::{Kind, ObjectKey, Reason};
 use crypto::KeyRing;
-use oidc::account::Accounts;
+use oidc::account::{Account, Accounts};
 use oidc::catalog::{Catalog, Realm, RealmParts};
 use oidc::uri::Issuer;
 
@@ -41,7 +41,8 @@ pub(crate) fn run(inputs: &Inputs) -> Compiled {
     let names = identifiers::settle(inputs, &mut world);
     grants::settle(&mut world);
     let (clients, credentials) = clients::clients(inputs, &mut world);
-    let catalogs = catalogs(inputs, &world, clients);
+    let accounts = accounts(inputs, &mut world);
+    let catalogs = catalogs(&world, clients, &accounts);
     let issuers = issuers::held(&world);
     let verdicts = verdicts::verdicts(inputs, world, &catalogs);
     Compiled { catalogs, verdicts, credentials, issuers, names }
@@ -180,21 +181,31 @@ fn names_of_secrets(inputs: &Inputs, world: &mut World<'_>) {
     }
 }
 
-/// A catalog for each provider that is accepted and can sign.
-fn catalogs(inputs: &Inputs, world: &World<'_>, mut clients: Clients<'_>) -> BTreeMap<ObjectKey, Catalog> {
+/// The people of each namespace that has a provider.
+fn accounts<'w>(inputs: &Inputs, world: &mut World<'w>) -> BTreeMap<&'w str, Arc<Accounts>> {
     let memberships = memberships(&world.groups);
-    let mut accounts: BTreeMap<&str, Arc<Accounts>> = BTreeMap::new();
+    let able = world.providers.values().filter(|provider| provider.able().is_some());
+    let namespaces: BTreeSet<&'w str> = able.map(|provider| provider.key.namespace.as_str()).collect();
+    let mut accounts: BTreeMap<&'w str, Vec<Account>> = namespaces.into_iter().map(|name| (name, Vec::new())).collect();
+    for user in world.users.values_mut() {
+        let Some(here) = accounts.get_mut(user.key.namespace.as_str()) else { continue };
+        let changed = user.uid.as_ref().and_then(|uid| inputs.claims_changed.get(uid)).copied();
+        let account = user.account(memberships.get(user.key), changed);
+        here.extend(account.filter(|account| user.fits(account)));
+    }
+    accounts.into_iter().map(|(namespace, accounts)| (namespace, Arc::new(Accounts::new(accounts)))).collect()
+}
+
+/// A catalog for each provider that is accepted and can sign.
+fn catalogs(
+    world: &World<'_>,
+    mut clients: Clients<'_>,
+    accounts: &BTreeMap<&str, Arc<Accounts>>,
+) -> BTreeMap<ObjectKey, Catalog> {
     let mut catalogs = BTreeMap::new();
     for provider in world.providers.values() {
         let Some(Able { issuer, uid, material }) = provider.able() else { continue };
-        let namespace = provider.key.namespace.as_str();
-        let accounts = accounts.entry(namespace).or_insert_with(|| {
-            let here = world.users.values().filter(|user| user.key.namespace == namespace);
-            Arc::new(Accounts::new(here.filter_map(|user| {
-                let changed = user.uid.as_ref().and_then(|uid| inputs.claims_changed.get(uid)).copied();
-                user.account(memberships.get(user.key), changed)
-            })))
-        });
+        let people = accounts.get(provider.key.namespace.as_str()).cloned().unwrap_or_default();
         let realm = |issuer: &Issuer, keys: &KeyRing, clients| {
             Realm::new(RealmParts {
                 issuer: issuer.clone(),
@@ -203,7 +214,7 @@ fn catalogs(inputs: &Inputs, world: &World<'_>, mut clients: Clients<'_>) -> BTr
                 keys: keys.clone(),
                 settings: provider.settings(),
                 clients,
-                accounts: Arc::clone(accounts),
+                accounts: Arc::clone(&people),
             })
         };
         let AtProvider { shared, dedicated } = clients.remove(provider.key).unwrap_or_default();

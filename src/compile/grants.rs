@@ -102,6 +102,8 @@ impl Caller<'_> {
         let allowed = || spec.allowed_clients.iter().filter(is_me).flat_map(|entry| &entry.scopes);
         let wanted = grant.scopes.iter().filter(|scope| allowed().any(|allowed| allowed == *scope));
         let known = wanted.filter_map(|scope| spec.scopes.iter().find(|known| known.name == *scope));
-        known.filter_map(|known| Some((ScopeToken::parse(&known.name).ok()?, known.description.clone()))).collect()
+        // Nobody is asked for consent by an account: then the words are the owner's to fill its record with, and no more.
+        let words = |known: &api::ResourceScope| known.description.clone().filter(|_| self.account.is_none());
+        known.filter_map(|known| Some((ScopeToken::parse(&known.name).ok()?, words(known)))).collect()
     }
 }

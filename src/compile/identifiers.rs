@@ -11,7 +11,7 @@ use oidc::ids::Uid;
 use crate::across::{Age, Claim, Identifier, Reach, settle_identifiers};
 use crate::compilation::World;
 use crate::inputs::Inputs;
-use crate::names::{Held, Name, Names};
+use crate::names::{Held, Name, Names, Room};
 use crate::text::looks_derived;
 use crate::verdict::{Diagnostic, ObjectRef};
 
@@ -24,8 +24,15 @@ pub(crate) fn settle(inputs: &Inputs, world: &mut World<'_>) -> BTreeMap<ObjectK
     let reserved: Vec<_> = reserved.iter().map(|(claim, _)| (claim.object(), claim.name.text.to_owned())).collect();
     let losers = settle_identifiers(claims.clone());
     let won = |claim: &Claim<'_, Identifier<'_>>| !losers.contains_key(&(claim.object(), claim.name.text));
-    let names = held(world, claims.iter().filter(|(claim, _)| won(claim)));
+    let mut winners: Vec<_> = claims.into_iter().filter(|(claim, _)| won(claim)).collect();
+    let crowd = crowd(&mut winners);
+    let names = held(world, winners.iter());
     let losers: Vec<_> = losers.into_iter().map(|((loser, text), holder)| (loser, text.to_owned(), holder)).collect();
+    for (resource, message) in crowd {
+        if let Some(resource) = world.resources.get_mut(&resource) {
+            resource.diagnostics.insert(0, Diagnostic::new(Reason::UnsupportedValue, "spec.audience", message));
+        }
+    }
     for (loser, text) in reserved {
         refuse(world, &loser, &text, None);
     }
@@ -45,6 +52,26 @@ fn is_reserved(inputs: &Inputs, claim: &Claim<'_, Identifier<'_>>, reach: Reach<
             inputs.names.iter().any(|(provider, names)| provider.namespace == claim.name.namespace && others(names))
         }
     }
+}
+
+/// Takes out the audiences for which there is no room in the table of names, which is one object: whoever could fill it up
+/// would keep the provider from ever changing again. Who has one keeps it, and then the older ones come first.
+fn crowd(winners: &mut Vec<Claimed<'_>>) -> Vec<(ObjectKey, String)> {
+    winners.sort_by(|(one, _), (other, _)| one.age.cmp(&other.age));
+    let mut room: BTreeMap<&ObjectKey, Room> = BTreeMap::new();
+    let mut out = Vec::new();
+    winners.retain(|(claim, reach)| {
+        let (Reach::Provider(provider), Kind::OidcResource) = (*reach, claim.kind) else { return true };
+        let key = claim.age.key();
+        match room.entry(provider).or_default().take(&key.namespace, claim.name.text) {
+            Ok(()) => true,
+            Err(full) => {
+                out.push((key.clone(), full.to_string()));
+                false
+            }
+        }
+    });
+    out
 }
 
 fn held<'c>(world: &World<'_>, winners: impl Iterator<Item = &'c Claimed<'c>>) -> BTreeMap<ObjectKey, Held> {

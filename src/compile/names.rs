@@ -16,10 +16,57 @@ use serde::{Deserialize, Serialize};
 /// For how long a name that was given up stays its namespace's, in seconds.
 pub const RESERVED_SECONDS: i64 = 3600;
 
-/// So many names that were given up are remembered of a namespace, and of all: the table is one object, and it must not
-/// be possible to fill it up. Those that would be free soonest are forgotten first.
+/// So many names that were given up are remembered of a namespace.
 const MAX_OF_NAMESPACE: usize = 32;
-const MAX: usize = 4096;
+
+/// So many audiences a namespace can hold at a provider.
+const MAX_AUDIENCES: usize = 128;
+
+/// Octets of the audiences that are held, and of the names that were given up. The table is one object, of 1 MiB at the
+/// most: it must not be possible to fill it up.
+const MAX_HELD: usize = 512 * 1024;
+const MAX_GIVEN_UP: usize = 256 * 1024;
+
+/// Octets that a name takes in the table, with a UID and what stands around it. Each of these texts is printable ASCII.
+const fn room(text: &str, namespace: &str) -> usize {
+    // A quote or a backslash in a client ID would be two.
+    text.len() * 2 + namespace.len() + 128
+}
+
+/// The room for audiences at one provider.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    octets: usize,
+    of_namespace: BTreeMap<String, usize>,
+}
+
+/// Why there is none.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Full {
+    #[error(
+        "this namespace has {MAX_AUDIENCES} audiences at this provider already, and that is as many as there can be"
+    )]
+    Namespace,
+    #[error("this provider has as many audiences as it can remember: others have to be given up first")]
+    Provider,
+}
+
+impl Room {
+    /// Takes the room of one audience.
+    pub(crate) fn take(&mut self, namespace: &str, audience: &str) -> Result<(), Full> {
+        let octets = self.octets + room(audience, namespace);
+        let count = self.of_namespace.entry(namespace.to_owned()).or_default();
+        if *count >= MAX_AUDIENCES {
+            return Err(Full::Namespace);
+        }
+        if octets > MAX_HELD {
+            return Err(Full::Provider);
+        }
+        *count += 1;
+        self.octets = octets;
+        Ok(())
+    }
+}
 
 /// A name that somebody has, or had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,7 +122,13 @@ pub fn next(recorded: &Names, clients: &Names, held: &Held, unjudged: impl Fn(&U
         *count += 1;
         *until > now && *count <= MAX_OF_NAMESPACE
     });
-    for (until, text, name) in remembered.take(MAX) {
+    let mut octets = 0;
+    for (until, text, name) in remembered {
+        octets += room(text, &name.namespace);
+        if octets > MAX_GIVEN_UP {
+            // Those that would be free soonest are forgotten.
+            break;
+        }
         next.insert(text.clone(), Name { until: Some(until), ..name.clone() });
     }
     next
@@ -164,5 +217,22 @@ mod tests {
         let next = next(&Names::new(), &clients, &Held::default(), |_| false, NOW);
         assert_eq!(next.values().filter(|name| name.namespace == "a").count(), MAX_OF_NAMESPACE);
         assert_eq!(next.values().filter(|name| name.namespace == "b").count(), 3);
+        // By many namespaces, or with names as long as can be.
+        let long = |number: usize| format!("{number:0>255}");
+        let names: Names = (0..20_000).map(|n| (long(n), name(&format!("{:0>63}", n / 32), "u", None))).collect();
+        let given_up = super::next(&Names::new(), &names, &Held::default(), |_| false, NOW);
+        let mut held = Names::new();
+        let mut room = Room::default();
+        for n in 0..20_000 {
+            let namespace = format!("{:0>63}", n / MAX_AUDIENCES);
+            if room.take(&namespace, &long(n)).is_ok() {
+                held.insert(long(n), name(&namespace, &"u".repeat(36), None));
+            }
+        }
+        let octets = |names: &Names| serde_json::to_vec(names).unwrap().len();
+        assert!(given_up.len() > 300 && octets(&given_up) <= MAX_GIVEN_UP, "{}", octets(&given_up));
+        assert!(held.len() > 700 && octets(&held) <= MAX_HELD, "{}", octets(&held));
+        assert_eq!(room.take(&"0".repeat(63), ""), Err(Full::Namespace));
+        assert_eq!(room.take(&"z".repeat(63), &long(0)), Err(Full::Provider));
     }
 }

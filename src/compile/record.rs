@@ -12,6 +12,7 @@
 
 mod client;
 mod provider;
+pub(crate) mod size;
 mod user;
 
 use api::{

@@ -10,6 +10,7 @@ use oidc::account::Account;
 use oidc::ids::{GroupName, Subject, Uid, Username};
 
 use crate::inputs::{Inputs, Mode, SecretInput, USER_PASSWORD_TYPE, UserPassword};
+use crate::record::size;
 use crate::text::looks_derived;
 use crate::verdict::Diagnostic;
 
@@ -76,6 +77,34 @@ impl<'a> User<'a> {
                 .map(|(name, value)| (name.clone(), value.to_string()))
                 .collect(),
         })
+    }
+}
+
+impl User<'_> {
+    /// Whether the record of an account can be written; says so if not.
+    pub(crate) fn fits(&mut self, account: &Account) -> bool {
+        let (bytes, max) = (size::of_account(account), size::MAX);
+        if bytes <= max {
+            return true;
+        }
+        let groups = size::kept(&account.groups);
+        // No field of the person says which groups they are in.
+        let (path, remedy) = if groups > bytes / 2 {
+            (
+                "",
+                format!(
+                    "they are a member of {} groups, which takes the most: take them out of some",
+                    account.groups.len()
+                ),
+            )
+        } else {
+            ("spec.attributes", "this takes the most: have fewer or shorter ones".to_owned())
+        };
+        let message = format!(
+            "what servers have to know of this person takes {bytes} octets, and at most {max} can be stored; {remedy}"
+        );
+        self.diagnostics.insert(0, Diagnostic::new(Reason::UnsupportedValue, path, message));
+        false
     }
 }
 

@@ -221,8 +221,11 @@ fn client(client: &Client) -> Value {
 }
 
 fn resource(resource: &ResourceAccess) -> (String, Value) {
-    let scopes: Map<_, _> =
-        resource.scopes.iter().map(|(scope, words)| (scope.as_str().to_owned(), json!(words))).collect();
+    let scopes: Map<_, _> = resource
+        .scopes
+        .iter()
+        .map(|(scope, words)| (scope.as_str().to_owned(), json!(words.clone().unwrap_or_default())))
+        .collect();
     (resource.audience.clone(), json!({"scopes": scopes, "lifetimeSeconds": resource.lifetime_seconds}))
 }
 

@@ -426,6 +426,91 @@ fn t_k16_sizes_are_bounded_at_the_door() {
     assert!(admit(application("team-a", "notes", &json!({"redirectURIs": [long]}))).is_err());
 }
 
+/// A record that etcd does not take is never written: servers would go on with the one before, for ever.
+#[test]
+fn t_k16_an_application_that_fits_into_no_record_is_refused() {
+    let claims = |count: usize, value: &str| {
+        let claim = |n| json!({"name": format!("c{n}"), "value": value, "targets": ["AccessToken"]});
+        (0..count).map(claim).collect::<Vec<Value>>()
+    };
+    let accounts = |count: usize| (0..count).map(|n| json!({"name": format!("a{n}")})).collect::<Vec<Value>>();
+    let long = "a".repeat(1000);
+    let policies = json!([policy(&json!({}))]);
+    for (count, value, accounts_of_it, fits) in [
+        (50, long.clone(), 0, true),
+        (50, long.clone(), 17, true),
+        (50, long, 32, false),
+        // What is escaped where it is stored counts for what it becomes.
+        (50, "\u{1}".repeat(1000), 2, false),
+        (50, "&".repeat(1000), 3, false),
+    ] {
+        let spec = json!({"claims": claims(count, &value), "programmaticAccess": accounts(accounts_of_it)});
+        let documents =
+            [provider(&policies), application("team-a", "notes", &spec), application("team-a", "b", &json!({}))];
+        let compiled = run(&world(&documents));
+        assert_eq!(notes(&compiled).served, fits, "{:?}", notes(&compiled).diagnostics);
+        assert_eq!(clients(&compiled).len(), if fits { accounts_of_it + 2 } else { 1 }, "it is not served by halves");
+        assert_eq!(compiled.credentials.len(), clients(&compiled).len());
+        let mut review = support::empty(Mode::Check);
+        documents.iter().enumerate().for_each(|(n, document)| support::add(&mut review, document, n));
+        for verdict in [notes(&compiled), notes(&run(&review))] {
+            let found: Vec<_> = verdict.diagnostics.iter().map(|one| (one.reason, one.path.as_str())).collect();
+            let expect = (!fits).then_some((Reason::UnsupportedValue, "spec.programmaticAccess"));
+            assert_eq!(found, expect.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn t_k16_a_person_who_fits_into_no_record_is_refused() {
+    let mut documents = vec![provider(&json!([])), object("OidcUser", "identity", "bob", &json!({}))];
+    documents.push(object("OidcUser", "identity", "alice", &json!({"attributes": {"department": "R&D"}})));
+    for n in 0..4200 {
+        let spec = json!({"claimValue": format!("{n:0>250}"), "members": [{"name": "alice"}]});
+        documents.push(object("OidcGroup", "identity", &format!("g{n}"), &spec));
+    }
+    let mut inputs = world(&documents);
+    let of = |inputs: &Inputs, name| {
+        let compiled = run(inputs);
+        let verdict = verdict(&compiled, Kind::OidcUser, "identity", name);
+        let realm = compiled.catalogs[&support::key("identity", "default")].realms().next().unwrap();
+        (reasons(verdict), realm.accounts.by_username(name).is_some())
+    };
+    assert_eq!(of(&inputs, "alice"), (vec![Reason::UnsupportedValue], false));
+    assert_eq!(of(&inputs, "bob"), (vec![], true));
+    for n in 0..500 {
+        inputs.groups.remove(&support::key("identity", &format!("g{n}")));
+    }
+    assert_eq!(of(&inputs, "alice"), (vec![], true));
+    // More than the schema admits today, but possibly not yesterday.
+    let alice = inputs.users.get_mut(&support::key("identity", "alice")).unwrap();
+    alice.spec.attributes.insert("more".to_owned(), "&".repeat(200_000).into());
+    assert_eq!(of(&inputs, "alice"), (vec![Reason::UnsupportedValue], false));
+}
+
+/// The table of names is one object, and who fills it up keeps the provider from ever changing again.
+#[test]
+fn t_k16_audiences_are_as_many_as_can_be_remembered() {
+    let mut provider = provider(&json!([]));
+    provider["spec"]["resourcePolicies"] =
+        json!([{"name": "apis", "namespaces": {"type": "All"}, "allowedAudienceHosts": ["*.api.example.com"]}]);
+    let mut documents = vec![provider];
+    for n in 0..130 {
+        let spec = json!({"audience": format!("https://a{n}.api.example.com")});
+        documents.push(object("OidcResource", "team-a", &format!("r{n}"), &spec));
+    }
+    documents.push(object("OidcResource", "team-b", "r", &json!({"audience": "https://b.api.example.com"})));
+    let compiled = run(&world(&documents));
+    let of = |namespace, name: &str| reasons(verdict(&compiled, Kind::OidcResource, namespace, name));
+    assert_eq!(of("team-a", "r127"), []);
+    assert_eq!(
+        (of("team-a", "r128"), of("team-a", "r129")),
+        (vec![Reason::UnsupportedValue], vec![Reason::UnsupportedValue])
+    );
+    assert_eq!(of("team-b", "r"), [], "another namespace is not concerned");
+    assert_eq!(compiled.names[&support::key("identity", "default")].audiences.len(), 129);
+}
+
 /// Whatever an application asks of a provider that does not permit it, it learns no more than of one that is not there.
 #[test]
 fn t_k18_missing_and_forbidden_look_alike() {
