@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::{Kind, ObjectKey, OidcUser, RecordKind};
+use api::{Kind, ObjectKey, OidcResource, OidcUser, RecordKind};
 use compile::names::{self, Held, Names};
 use compile::record::{
     ClientParts, ClientPayload, DedicatedIssuer, Place, ProviderPayload, RealmPayload, Record, Subject, UserPayload,
@@ -31,6 +31,8 @@ pub(crate) struct Desired {
     pub(crate) records: BTreeMap<ObjectRef, BTreeMap<RecordId, Record>>,
     /// The names of the Secrets of each application that should have any.
     pub(crate) secrets: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
+    /// The applications that the owner of each API names, or named before: what they may do there stands in their records.
+    pub(crate) callers: BTreeMap<ObjectKey, BTreeSet<ObjectKey>>,
     /// The table of names of each provider whose record is not left as it is.
     pub(crate) names: BTreeMap<ObjectKey, Names>,
 }
@@ -38,7 +40,8 @@ pub(crate) struct Desired {
 impl Desired {
     /// From a compilation of this world. `now` is in seconds since 1970.
     pub(crate) fn new(world: &World, compiled: Compiled, now: i64) -> Self {
-        let mut desired = Self::default();
+        let callers = world.inputs.resources.iter().map(|(key, object)| (key.clone(), callers(key, object)));
+        let mut desired = Self { callers: callers.collect(), ..Self::default() };
         for (key, secret) in &compiled.credentials {
             desired.secrets.entry(secret.application.clone()).or_default().insert(key.clone());
         }
@@ -85,6 +88,15 @@ impl Desired {
         desired
     }
 
+    /// Remembers who was named before: an owner who has taken an entry out is told that this holds only once it holds
+    /// everywhere.
+    pub(crate) fn remember_callers(&mut self, before: &Self, world: &World) {
+        for (resource, callers) in &mut self.callers {
+            let known = before.callers.get(resource).into_iter().flatten();
+            callers.extend(known.filter(|caller| world.inputs.applications.contains_key(*caller)).cloned());
+        }
+    }
+
     /// When the first reserved name becomes free, in seconds since 1970.
     pub(crate) fn next_free(&self) -> Option<i64> {
         self.names.values().filter_map(names::next_free).min()
@@ -124,6 +136,17 @@ impl Desired {
             self.records.entry(ObjectRef::new(kind, key.clone())).or_default().insert(id, record);
         }
     }
+}
+
+/// The applications that the owner of an API names.
+fn callers(key: &ObjectKey, resource: &OidcResource) -> BTreeSet<ObjectKey> {
+    let allowed = resource.spec.allowed_clients.iter().map(|client| {
+        let namespace = client.namespace.as_ref().map_or(key.namespace.as_str(), |name| name.as_str());
+        ObjectKey::new(namespace, client.name.as_str())
+    });
+    let introspecting = resource.spec.introspection.iter();
+    let introspecting = introspecting.map(|one| ObjectKey::new(key.namespace.as_str(), one.name.as_str()));
+    allowed.chain(introspecting).collect()
 }
 
 /// The client of an application, if it is served, and its accounts.

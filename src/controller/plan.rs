@@ -279,25 +279,19 @@ impl View<'_> {
     /// How far the servers are.
     pub(crate) fn progress(&self, object: &ObjectRef) -> Progress {
         match object.kind {
-            Kind::OidcProvider => self.provider_progress(&object.key),
+            Kind::OidcProvider => self.provider_progress(&object.key, Vec::new()),
             Kind::OidcGroup => Progress::Known(Servers::default()),
-            Kind::OidcResource => {
-                let resource = self.world.inputs.resources.get(&object.key);
-                let reference = resource.and_then(|resource| resource.spec.provider_ref.as_ref());
-                self.provider_progress(&compile::provider_key(reference, &self.world.inputs.provider_namespace))
-            }
+            Kind::OidcResource => self.resource_progress(&object.key),
             Kind::OidcApplication | Kind::OidcUser => self.records_progress(object),
         }
     }
 
     fn records_progress(&self, object: &ObjectRef) -> Progress {
         let mut all = Servers::default();
-        for (id, wanted) in self.desired.records.get(object).into_iter().flatten() {
-            let found = self.world.records.get(id).filter(|found| found.record == *wanted);
-            let Some(found) = found else { return Progress::Unwritten };
-            let required = [Required::Record(id.kind.plural(), id.key.name.clone(), found.version)];
-            let Some(provider) = self.world.provider_by_uid(&wanted.provider) else { return Progress::Unwritten };
-            match self.replicas.of(&provider, &wanted.provider, &required, self.now) {
+        let Some(written) = self.written(object) else { return Progress::Unwritten };
+        for (uid, required) in written {
+            let Some(provider) = self.world.provider_by_uid(uid) else { return Progress::Unwritten };
+            match self.replicas.of(&provider, uid, &[required], self.now) {
                 None => return Progress::Unknown,
                 Some(Servers { serving, loaded }) => {
                     all.serving += serving;
@@ -308,7 +302,33 @@ impl View<'_> {
         Progress::Known(all)
     }
 
-    fn provider_progress(&self, provider: &ObjectKey) -> Progress {
+    /// The records of an object as they are, each with the UID of its provider; none while one is not as it should be.
+    fn written(&self, object: &ObjectRef) -> Option<Vec<(&Uid, Required)>> {
+        let records = self.desired.records.get(object).into_iter().flatten();
+        let written = records.map(|(id, wanted)| {
+            let found = self.world.records.get(id).filter(|found| found.record == *wanted)?;
+            Some((&wanted.provider, Required::Record(id.kind.plural(), id.key.name.clone(), found.version)))
+        });
+        written.collect()
+    }
+
+    /// What may be done with an API stands in the records of its callers: it is served as its owner says once these are.
+    fn resource_progress(&self, resource: &ObjectKey) -> Progress {
+        let object = self.world.inputs.resources.get(resource);
+        let reference = object.and_then(|object| object.spec.provider_ref.as_ref());
+        let provider = compile::provider_key(reference, &self.world.inputs.provider_namespace);
+        let uid = self.world.provider_records.get(&provider).map(|found| &found.record.provider);
+        let mut callers = Vec::new();
+        for caller in self.desired.callers.get(resource).into_iter().flatten() {
+            let object = ObjectRef::new(Kind::OidcApplication, caller.clone());
+            let Some(written) = self.written(&object) else { return Progress::Unwritten };
+            callers.extend(written.into_iter().filter(|(of, _)| Some(*of) == uid).map(|(_, required)| required));
+        }
+        self.provider_progress(&provider, callers)
+    }
+
+    /// Of a provider, and of what else is `required` of its servers.
+    fn provider_progress(&self, provider: &ObjectKey, mut required: Vec<Required>) -> Progress {
         let record = self.world.provider_records.get(provider);
         let wanted = self.desired.providers.get(provider);
         let versions = self.world.materials.get(provider).and_then(crate::material::Material::versions);
@@ -320,11 +340,11 @@ impl View<'_> {
             return Progress::Unwritten;
         }
         let secret = |suffix| format!("secrets/{}", with_suffix(provider, suffix).name);
-        let required = [
+        required.extend([
             Required::Object(format!("configmaps/{}", provider_record(provider).name), record.version),
             Required::Object(secret(compile::keys::SERVER_KEY_SUFFIX), server_key),
             Required::Object(secret(compile::keys::SIGNING_KEYS_SUFFIX), signing),
-        ];
+        ]);
         let uid = &record.record.provider;
         self.replicas.of(provider, uid, &required, self.now).map_or(Progress::Unknown, Progress::Known)
     }

@@ -403,6 +403,7 @@ impl Reconciler {
         });
         let before = std::mem::replace(&mut self.desired, desired);
         self.issuers_due = true;
+        self.desired.remember_callers(&before, &self.world);
         self.forget_what_is_gone();
         let differing = self.desired.differing(&before);
         for object in differing {

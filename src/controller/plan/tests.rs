@@ -132,6 +132,38 @@ fn f24_an_account_gets_its_secret_without_its_application() {
     assert_eq!(simulation.settle(), []);
 }
 
+/// What may be done with an API stands in the records of its callers.
+#[test]
+fn f12_an_api_is_ready_when_the_records_of_its_callers_are_loaded() {
+    let mut simulation = Simulation::new();
+    simulation.servers(2);
+    let asks = json!({"resources": [{"resourceRef": {"name": "orders"}, "scopes": ["read"]}]});
+    simulation.application("notes", asks);
+    simulation.application("other", json!({}));
+    simulation.settle();
+    let ready = |well| Written::Status(Kind::OidcResource, "orders".to_owned(), well);
+    let says = |written: &[Written], well| {
+        let last = written.iter().rfind(|one| **one == ready(true) || **one == ready(false));
+        assert_eq!(last, Some(&ready(well)), "{written:?}");
+    };
+    // What is allowed, and what is allowed no more.
+    for callers in [&["notes"][..], &[]] {
+        simulation.pause(1);
+        simulation.resource("orders", callers);
+        let written = simulation.settle();
+        assert!(written.contains(&Written::Record("notes".to_owned())), "{written:?}");
+        says(&written, false);
+        simulation.go_on(1);
+        says(&simulation.settle(), true);
+    }
+    assert_eq!(simulation.settle(), []);
+    // What is no matter of its callers does not concern it.
+    simulation.pause(1);
+    simulation.application("other", json!({"displayName": "Other"}));
+    let written = simulation.settle();
+    assert!(!written.contains(&ready(false)), "{written:?}");
+}
+
 #[test]
 fn without_servers_nobody_could_refuse_a_secret_and_ready_says_that_there_are_none() {
     let mut simulation = Simulation::new();

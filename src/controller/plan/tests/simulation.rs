@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use api::{Kind, ObjectKey, OidcApplication, OidcProvider, Reason, RecordKind};
+use api::{Kind, ObjectKey, OidcApplication, OidcProvider, OidcResource, Reason, RecordKind};
 use compile::credentials::APPLICATION_UID_LABEL;
 use compile::inputs::CLIENT_CREDENTIALS_TYPE;
 use compile::keys::{fresh_seed, fresh_server_key, signing_data};
@@ -135,6 +135,9 @@ impl Simulation {
             "spec": {
                 "issuer": "https://id.example.com/oidc", "signing": {"algorithms": ["RS256"]},
                 "applicationPolicies": policies,
+                "resourcePolicies": [
+                    {"name": "apis", "namespaces": {"type": "All"}, "allowedAudienceHosts": ["*.api.example.com"]},
+                ],
             },
         }))
         .unwrap();
@@ -279,9 +282,31 @@ impl Simulation {
         self.recompile();
     }
 
+    /// Somebody applies an API that these applications may call.
+    pub(super) fn resource(&mut self, name: &str, callers: &[&str]) {
+        let key = ObjectKey::new(TENANT, name);
+        let before = self.world.inputs.resources.get(&key);
+        let generation = before.and_then(|before| before.metadata.generation).unwrap_or(0) + 1;
+        let status = before.and_then(|before| before.status.clone());
+        let allowed = callers.iter().map(|caller| json!({"name": caller, "scopes": ["read"]})).collect::<Value>();
+        let mut object: OidcResource = serde_json::from_value(json!({
+            "apiVersion": "portcullis.dev/v1alpha1", "kind": "OidcResource",
+            "metadata": {"name": name, "namespace": TENANT, "uid": uid(name), "generation": generation},
+            "spec": {
+                "audience": format!("https://{name}.api.example.com"), "scopes": [{"name": "read"}],
+                "allowedClients": allowed,
+            },
+        }))
+        .unwrap();
+        object.status = status;
+        self.seen(What::Kind(Kind::OidcResource), key, Item::Resource(Ok(Box::new(object))));
+        self.recompile();
+    }
+
     pub(super) fn recompile(&mut self) {
         let compiled = self.world.compile(self.wall);
-        self.desired = Desired::new(&self.world, compiled, self.wall);
+        let before = std::mem::replace(&mut self.desired, Desired::new(&self.world, compiled, self.wall));
+        self.desired.remember_callers(&before, &self.world);
     }
 
     /// Another controller takes over: it remembers nothing.
@@ -481,7 +506,12 @@ impl Simulation {
                 found.status = Some(serde_json::from_value(status.clone()).unwrap());
                 self.seen(What::Kind(object.kind), object.key.clone(), Item::Provider(Ok(Box::new(found))));
             }
-            Kind::OidcUser | Kind::OidcGroup | Kind::OidcResource => {}
+            Kind::OidcResource => {
+                let mut found = self.world.inputs.resources[&object.key].clone();
+                found.status = Some(serde_json::from_value(status.clone()).unwrap());
+                self.seen(What::Kind(object.kind), object.key.clone(), Item::Resource(Ok(Box::new(found))));
+            }
+            Kind::OidcUser | Kind::OidcGroup => {}
         }
         written
     }
