@@ -39,7 +39,7 @@ pub(crate) fn run(inputs: &Inputs) -> Compiled {
     names_of_secrets(inputs, &mut world);
     issuers::hosts(inputs, &mut world);
     let names = identifiers::settle(inputs, &mut world);
-    grants::settle(&mut world);
+    grants::settle(inputs, &mut world);
     let (clients, credentials) = clients::clients(inputs, &mut world);
     let accounts = accounts(inputs, &mut world);
     let catalogs = catalogs(&world, clients, &accounts);

@@ -1,7 +1,7 @@
 //! Who may call which API: the caller's manifest asks, and the manifest of the API's owner allows. Neither alone is enough.
 //!
 //! An API that does not exist, is not accepted, or allows the caller nothing gives one answer: nobody finds out which APIs
-//! there are by asking for them.
+//! there are by asking for them. In a review all manifests are the reader's own, and what is not among them can be told.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,19 @@ use oidc::scope::ScopeToken;
 
 use crate::application::Application;
 use crate::compilation::World;
+use crate::inputs::{Inputs, Mode};
 use crate::resource::Resource;
 use crate::verdict::Diagnostic;
 
 /// Settles them all, now that it is known which audiences are whose.
-pub(crate) fn settle(world: &mut World<'_>) {
+pub(crate) fn settle(inputs: &Inputs, world: &mut World<'_>) {
     let World { resources, applications, .. } = world;
     let resources: BTreeMap<&ObjectKey, &Resource<'_>> =
         resources.iter().filter(|(_, resource)| resource.accepted()).map(|(key, resource)| (*key, resource)).collect();
     for application in applications.values_mut() {
         let Some(provider) = application.attached.as_ref().map(|attached| attached.provider) else { continue };
         let here = |key: &ObjectKey| resources.get(key).filter(|resource| resource.provider == Some(provider)).copied();
-        resolve(application, here);
+        resolve(inputs, application, here);
     }
     for resource in resources.values() {
         for reference in &resource.object.spec.introspection {
@@ -35,7 +36,11 @@ pub(crate) fn settle(world: &mut World<'_>) {
     }
 }
 
-fn resolve<'r>(application: &mut Application<'_>, find: impl Fn(&ObjectKey) -> Option<&'r Resource<'r>>) {
+fn resolve<'r>(
+    inputs: &Inputs,
+    application: &mut Application<'_>,
+    find: impl Fn(&ObjectKey) -> Option<&'r Resource<'r>>,
+) {
     let spec = &application.object.spec;
     let Some(attached) = &application.attached else { return };
     let lifetime = |spec: &OidcResourceSpec| {
@@ -55,12 +60,24 @@ fn resolve<'r>(application: &mut Application<'_>, find: impl Fn(&ObjectKey) -> O
             let scopes = found.map(|resource| caller.allowed(resource, grant)).unwrap_or_default();
             let missing: Vec<&str> =
                 grant.scopes.iter().map(api::ScopeToken::as_str).filter(|scope| !names(&scopes, scope)).collect();
+            let is_absent = inputs.mode == Mode::Check && !inputs.resources.contains_key(&key);
+            if is_absent && key.namespace != application.key.namespace {
+                // Another team's, and kept where that team keeps its manifests. Theirs is the last word in any case.
+                continue;
+            }
             if !missing.is_empty() {
-                let message = format!(
-                    "there is no OidcResource `{key}` that allows this client {}: check the reference, or ask its owner \
-                     for an entry in allowedClients",
-                    missing.join(", ")
-                );
+                let message = if is_absent {
+                    format!(
+                        "there is no OidcResource `{key}` among these manifests: check the reference, or add the file \
+                         that it is in"
+                    )
+                } else {
+                    format!(
+                        "there is no OidcResource `{key}` that allows this client {}: check the reference, or ask its \
+                         owner for an entry in allowedClients",
+                        missing.join(", ")
+                    )
+                };
                 let path = format!("{base}.resources[{index}]");
                 application.diagnostics.push(Diagnostic::new(Reason::ResourceNotFoundOrNotPermitted, path, message));
             }

@@ -94,8 +94,8 @@ pub enum Mode {
     Cluster,
     /// Files: namespaces need no object of their own.
     Standalone,
-    /// Files in a review: there is no key material, and Secrets are mostly kept elsewhere. Neither is judged by its
-    /// absence, and no catalog is made.
+    /// Files in a review: there is no key material, and Secrets are mostly kept elsewhere, as are the APIs of other
+    /// namespaces. None of these is judged by its absence, and no catalog is made.
     Check,
 }
 

@@ -61,6 +61,34 @@ fn good_manifests_have_no_findings() {
 }
 
 #[test]
+fn an_api_of_another_team_may_be_kept_elsewhere() {
+    let asks = |namespace: &str| {
+        format!(
+            "{NOTES}  resources:\n  - resourceRef: {{namespace: {namespace}, name: orders}}\n    scopes: [orders.read]\n"
+        )
+    };
+    let (checked, lines) = run(&[("a.yaml", PROVIDER), ("b.yaml", &asks("team-b"))], None);
+    assert_eq!((checked.exit_code(), lines), (0, vec![]));
+    // In its own namespace it is a slip, or a file that was not given.
+    let (checked, lines) = run(&[("a.yaml", PROVIDER), ("b.yaml", &asks("team-a"))], None);
+    assert_eq!((checked.exit_code(), lines.len()), (1, 1), "{lines:?}");
+    assert!(lines[0].contains(": spec.resources[0]: ResourceNotFoundOrNotPermitted: "), "{lines:?}");
+    assert!(lines[0].contains("`team-a/orders` among these manifests"), "{lines:?}");
+    // One that is here is judged, whoever owns it.
+    let orders = "apiVersion: portcullis.dev/v1alpha1
+kind: OidcResource
+metadata: {name: orders, namespace: team-b}
+spec: {audience: 'https://orders.api.example.com', scopes: [{name: orders.read}]}
+";
+    let apis =
+        "  resourcePolicies: [{name: apis, namespaces: {type: All}, allowedAudienceHosts: ['*.api.example.com']}]\n";
+    let provider = format!("{PROVIDER}{apis}");
+    let (_, lines) = run(&[("a.yaml", &provider), ("b.yaml", &asks("team-b")), ("c.yaml", orders)], None);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("that allows this client orders.read"), "{lines:?}");
+}
+
+#[test]
 fn every_refusal_is_a_line_with_its_place() {
     let bad =
         NOTES.replace("notes.team-a.example.com", "evil.example.com") + "  consent: Never\n  grantTypes: [code]\n";
