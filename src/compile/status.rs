@@ -161,7 +161,7 @@ struct Finding {
 impl Finding {
     fn holds(type_: ConditionType) -> Self {
         let reason = type_.affirmative().unwrap_or(Reason::Pending);
-        Self { type_, status: ConditionStatus::True, reason, message: String::new() }
+        Self { type_, status: ConditionStatus::True, reason, message: holds(type_).to_owned() }
     }
 
     /// From the diagnostics against a condition, of which there is at least one.
@@ -170,6 +170,20 @@ impl Finding {
         let status = if pending { ConditionStatus::Unknown } else { ConditionStatus::False };
         let lines: Vec<String> = verdict.against(type_).map(line).collect();
         Self { type_, status, reason: first.reason, message: clip(&lines.join("; ")) }
+    }
+}
+
+/// What a condition that holds says. It is the same each time, so that no status is written for it.
+const fn holds(type_: ConditionType) -> &'static str {
+    match type_ {
+        ConditionType::Accepted => "it is valid and permitted",
+        ConditionType::ResolvedRefs => "everything that it refers to is there",
+        ConditionType::CredentialsReady => "every Secret that it asks for is written",
+        ConditionType::KeysReady => "every algorithm has an active key",
+        ConditionType::Programmed => "every server has loaded it",
+        ConditionType::Ready => "every other condition holds",
+        // These say what they are about.
+        ConditionType::Reconciling | ConditionType::Stalled => "",
     }
 }
 
@@ -262,7 +276,8 @@ fn credentials_ready(verdict: &Verdict) -> Finding {
             ),
         },
         None if all().all(|(_, credentials, _)| *credentials == Credentials::NotApplicable) => {
-            Finding { reason: Reason::NotApplicable, ..Finding::holds(type_) }
+            let message = "it needs no Secret".to_owned();
+            Finding { reason: Reason::NotApplicable, message, ..Finding::holds(type_) }
         }
         None => Finding::holds(type_),
     }

@@ -41,6 +41,7 @@ fn all_is_well() {
     assert_eq!(found(&verdict, &observed(Some(all), &[])), expect);
     let status = application_status(&verdict, &observed(None, &[]));
     assert_eq!(status.client_secret.unwrap().epoch, Some(3));
+    assert!(status.conditions.iter().all(|condition| !condition.message.is_empty()), "kubectl describe shows it");
 }
 
 #[test]

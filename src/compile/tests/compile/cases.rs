@@ -176,7 +176,9 @@ fn status(object: &ObjectRef, verdict: &Verdict) -> Value {
 
 fn condition(condition: &Condition) -> Value {
     let Condition { type_, status, reason, message, .. } = condition;
-    let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+    // One that holds says the same everywhere.
+    let holds = *status == api::ConditionStatus::True && type_.affirmative().is_some();
+    let message = if holds { String::new() } else { format!(": {message}") };
     format!("{type_}={status} {reason}{message}").into()
 }
 
