@@ -299,3 +299,31 @@ async fn f54_a_secret_that_the_api_server_does_not_take_is_told() -> Result<()> 
     assert!(message.contains("the API server does not take the Secret"), "{message}");
     inside.application("notes").await
 }
+
+/// What is kept is JSON in JSON, with escapes of the API server's own: as much as a compilation lets through is taken, and
+/// what is more fails closed instead of leaving on the servers what was there before.
+#[tokio::test(flavor = "multi_thread")]
+async fn f54_the_largest_record_is_stored_and_a_larger_one_is_refused() -> Result<()> {
+    let inside = Inside::start(cluster()?, "large").await?;
+    let spec = |accounts: usize, text: &str| {
+        let claim = |n| json!({"name": format!("c{n}"), "value": text, "targets": ["IDToken"]});
+        let mut spec = inside.application_spec();
+        spec["claims"] = (0..50).map(claim).collect();
+        spec["programmaticAccess"] = (0..accounts).map(|n| json!({"name": format!("a{n}")})).collect();
+        spec
+    };
+    // Each client has 50 claims of the longest texts, and there is no room for another.
+    for (name, accounts, text) in [("signs", 2, "&".repeat(1024)), ("quotes", 3, "\"".repeat(1024))] {
+        inside.apply(Kind::OidcApplication, name, spec(accounts, &text)).await?;
+        inside.ready(Kind::OidcApplication, name).await?;
+        inside.apply(Kind::OidcApplication, name, spec(32, &text)).await?;
+        let message = inside.condition(Kind::OidcApplication, name, "Accepted", "False", "UnsupportedValue").await?;
+        assert!(message.starts_with("spec.programmaticAccess: "), "{message}");
+        let gone = async || {
+            let clients = inside.serving().clients();
+            Ok(if clients.iter().any(|id| id.contains(name)) { Err(format!("{clients:?}")) } else { Ok(()) })
+        };
+        inside.until("nobody is served by what was there before", gone).await?;
+    }
+    Ok(())
+}
