@@ -72,8 +72,9 @@ pub struct OidcApplicationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<DisplayName>,
 
-    /// An issuer of its own, with keys and sessions of its own. Absent: the provider's
-    /// issuer.
+    /// An issuer of its own, with keys and sessions of its own: the application and its
+    /// accounts are served there and nowhere else. An API that they call has to trust it.
+    /// Absent: the provider's issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<DedicatedIssuer>,
 

@@ -3,7 +3,7 @@
 //! ```text
 //! <provider>-seed          <generation>: 32 octets
 //! <provider>-server-key    <id>: 32 octets; the annotation says which one is current
-//! <provider>-signing-keys  <kid>.json: {jwk, state, since}
+//! <provider>-signing-keys  <kid>.json: {jwk, state, since, trigger}
 //! ```
 //!
 //! No message of an error repeats anything of a key.
@@ -69,13 +69,13 @@ pub fn signing_keys(data: &Data) -> Result<Vec<RingKey>, String> {
     let mut keys = Vec::new();
     for (name, octets) in data {
         // The parser's own words could repeat a part of the key.
-        let StoredKey { jwk, state, since } =
+        let StoredKey { jwk, state, since, trigger } =
             serde_json::from_slice(octets.expose()).map_err(|_| format!("`{name}` is not {{jwk, state, since}}"))?;
         let key = SigningKey::from_private_jwk(&jwk).map_err(|error| format!("`{name}`: {error}"))?;
         if *name != file_name(&key) {
             return Err(format!("`{name}` holds the key {}", key.kid()));
         }
-        keys.push(RingKey { key, state, since });
+        keys.push(RingKey { key, state, since, trigger });
     }
     if keys.is_empty() {
         return Err("it holds no key".to_owned());
@@ -107,8 +107,7 @@ pub fn schedule(signing: &Signing) -> Schedule {
         pre_publish_seconds,
         retire_seconds,
         jwks_max_age_seconds: _,
-        // A change of it would have to be told from the last one; the compile step refuses it.
-        trigger: _,
+        trigger,
         revoked_key_ids,
     } = signing;
     Schedule {
@@ -117,6 +116,7 @@ pub fn schedule(signing: &Signing) -> Schedule {
         pre_publish: *pre_publish_seconds,
         retire: *retire_seconds,
         revoked: revoked_key_ids.iter().map(ToString::to_string).collect(),
+        trigger: trigger.to_string(),
     }
 }
 
@@ -127,6 +127,9 @@ struct StoredKey {
     jwk: Value,
     state: KeyState,
     since: i64,
+    /// Left out where it is empty.
+    #[serde(default)]
+    trigger: String,
 }
 
 fn stored_key(key: &RingKey) -> Secret<Vec<u8>> {
@@ -136,7 +139,11 @@ fn stored_key(key: &RingKey) -> Secret<Vec<u8>> {
         KeyState::Retiring => "Retiring",
     };
     let jwk = key.key.to_private_jwk();
-    Secret::new(format!(r#"{{"jwk":{},"state":"{state}","since":{}}}"#, jwk.expose(), key.since).into_bytes())
+    // Serialising a text cannot fail.
+    let text = || serde_json::to_string(&key.trigger).unwrap_or_default();
+    let trigger = if key.trigger.is_empty() { String::new() } else { format!(r#","trigger":{}"#, text()) };
+    let since = key.since;
+    Secret::new(format!(r#"{{"jwk":{},"state":"{state}","since":{since}{trigger}}}"#, jwk.expose()).into_bytes())
 }
 
 fn file_name(key: &SigningKey) -> String {

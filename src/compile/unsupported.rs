@@ -3,7 +3,7 @@
 
 use api::{
     BackchannelLogout, ClientAuthentication, ClientAuthenticationType, FrontchannelLogout, GrantType, LoginIdentifier,
-    OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation, SessionManagement, Signing,
+    OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation, SessionManagement,
 };
 
 use crate::verdict::Diagnostic;
@@ -92,30 +92,6 @@ fn client_authentication(base: &str, authentication: &ClientAuthentication, foun
 /// What a provider is told to do in vain. Policies are permissions: they may run ahead of the behaviour.
 pub(crate) fn provider(spec: &OidcProviderSpec) -> Vec<Diagnostic> {
     let mut found = Found::default();
-    let Signing {
-        algorithms: _,
-        rotation_period_seconds,
-        pre_publish_seconds: _,
-        retire_seconds: _,
-        jwks_max_age_seconds: _,
-        trigger,
-        revoked_key_ids,
-    } = &spec.signing;
-    let defaults = Signing::default();
-    // Zero is what happens: keys are not replaced on their own.
-    found.note(
-        *rotation_period_seconds != 0 && *rotation_period_seconds != defaults.rotation_period_seconds,
-        "spec.signing.rotationPeriodSeconds",
-        "a rotation period of your choice",
-        "leave it out, or write 0",
-    );
-    found.note(*trigger != defaults.trigger, "spec.signing.trigger", "rotation of signing keys", "leave it empty");
-    found.note(
-        !revoked_key_ids.is_empty(),
-        "spec.signing.revokedKeyIDs",
-        "taking keys out of the JWKS",
-        "leave it empty",
-    );
     found.note(
         spec.session_management == SessionManagement::Enabled,
         "spec.sessionManagement",

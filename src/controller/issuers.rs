@@ -192,6 +192,7 @@ mod tests {
             pre_publish: 100,
             retire: 200,
             revoked: [].into(),
+            trigger: String::new(),
         }
     }
 

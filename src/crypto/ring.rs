@@ -30,6 +30,8 @@ pub struct RingKey {
     pub state: KeyState,
     /// When it reached that state, in seconds since 1970.
     pub since: i64,
+    /// What the schedule's trigger was when it was made: another one asks for another key.
+    pub trigger: String,
 }
 
 /// The keys of one issuer: which one signs, and which ones are published. Cloning copies a pointer.
@@ -103,7 +105,7 @@ mod tests {
     use super::*;
 
     fn key(algorithm: Algorithm, state: KeyState, since: i64) -> RingKey {
-        RingKey { key: SigningKey::generate(algorithm).unwrap(), state, since }
+        RingKey { key: SigningKey::generate(algorithm).unwrap(), state, since, trigger: String::new() }
     }
 
     #[test]
@@ -162,7 +164,7 @@ mod tests {
     fn one_rsa_key_cannot_serve_two_algorithms() {
         let rs256 = SigningKey::generate(Algorithm::RS256).unwrap();
         let ps256 = SigningKey::from_pkcs8(Algorithm::PS256, rs256.to_pkcs8().expose()).unwrap();
-        let ring = |key| RingKey { key, state: KeyState::Active, since: 1 };
+        let ring = |key| RingKey { key, state: KeyState::Active, since: 1, trigger: String::new() };
         assert!(KeyRing::new(vec![ring(rs256), ring(ps256)]).is_err());
     }
 }

@@ -20,6 +20,8 @@ pub struct Schedule {
     pub retire: i64,
     /// Keys to remove at once.
     pub revoked: BTreeSet<String>,
+    /// Any text: a key that was made under another one is replaced, as if its time had come.
+    pub trigger: String,
 }
 
 /// The keys at a point in time.
@@ -43,13 +45,15 @@ pub fn advance(
     now: i64,
     make: &mut dyn FnMut(Algorithm) -> Result<SigningKey, KeyError>,
 ) -> Result<Advanced, KeyError> {
-    let Schedule { algorithms, period, pre_publish, retire, revoked } = schedule;
+    let Schedule { algorithms, period, pre_publish, retire, revoked, trigger } = schedule;
     let first = keys.is_empty();
     let before = keys.len();
-    let mut ring = Ring { keys, changed: false, now };
+    let mut ring = Ring { keys, changed: false, now, trigger };
     ring.keys.retain(|key| {
         let removed = key.state == KeyState::Retiring && key.since.saturating_add(*retire) <= now;
-        let unwanted = key.state == KeyState::Pending && !algorithms.contains(&key.key.algorithm());
+        // One that has signed nothing yet can be dropped.
+        let unwanted =
+            key.state == KeyState::Pending && (!algorithms.contains(&key.key.algorithm()) || key.trigger != *trigger);
         !removed && !unwanted && !revoked.contains(key.key.kid().as_str())
     });
     ring.changed = ring.keys.len() != before;
@@ -60,12 +64,13 @@ pub fn advance(
             ring.set(|key| key.key.algorithm() == algorithm && key.state == KeyState::Active, KeyState::Retiring);
             ring.set(|key| key.key.algorithm() == algorithm && due(key), KeyState::Active);
         }
-        let active = ring.newest(algorithm, |key| key.state == KeyState::Active).map(|key| key.since);
+        let active = ring.newest(algorithm, |key| key.state == KeyState::Active);
+        let active = active.map(|key| (key.since, key.trigger != *trigger));
         let pending = ring.newest(algorithm, |key| key.state == KeyState::Pending).is_some();
         match active {
-            Some(since) => {
-                let replace = period.is_some_and(|period| since.saturating_add(period - pre_publish) <= now);
-                if replace && !pending {
+            Some((since, triggered)) => {
+                let old = period.is_some_and(|period| since.saturating_add(period - pre_publish) <= now);
+                if (old || triggered) && !pending {
                     ring.add(make(algorithm)?, KeyState::Pending);
                 }
             }
@@ -91,13 +96,14 @@ pub fn advance(
     Ok(Advanced { keys, changed, next })
 }
 
-struct Ring {
+struct Ring<'s> {
     keys: Vec<RingKey>,
     changed: bool,
     now: i64,
+    trigger: &'s str,
 }
 
-impl Ring {
+impl Ring<'_> {
     fn newest(&self, algorithm: Algorithm, which: impl Fn(&RingKey) -> bool) -> Option<&RingKey> {
         let of_algorithm = self.keys.iter().filter(|key| key.key.algorithm() == algorithm && which(key));
         of_algorithm.max_by_key(|key| key.since)
@@ -112,7 +118,7 @@ impl Ring {
     }
 
     fn add(&mut self, key: SigningKey, state: KeyState) {
-        self.keys.push(RingKey { key, state, since: self.now });
+        self.keys.push(RingKey { key, state, since: self.now, trigger: self.trigger.to_owned() });
         self.changed = true;
     }
 }

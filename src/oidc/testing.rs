@@ -247,7 +247,13 @@ pub fn realm_of(issuer: &str, clients: Vec<Client>, accounts: Vec<Account>) -> R
         issuer: Issuer::parse(issuer).unwrap(),
         display_name: "Example".to_owned(),
         primary_color: "#0b5fff".to_owned(),
-        keys: KeyRing::new(vec![RingKey { key: KEY.clone(), state: KeyState::Active, since: 0 }]).unwrap(),
+        keys: KeyRing::new(vec![RingKey {
+            key: KEY.clone(),
+            state: KeyState::Active,
+            since: 0,
+            trigger: String::new(),
+        }])
+        .unwrap(),
         settings: RealmSettings {
             code_seconds: 60,
             session_seconds: 3600,

@@ -18,7 +18,12 @@ const ISSUERS: [&str; 3] = [ISSUER, "https://notes.example.com/oidc", "https://p
 
 /// An issuer with a key of its own. Client, UIDs and person are the same everywhere: only the issuer tells them apart.
 fn realm(issuer: &str) -> Realm {
-    let key = RingKey { key: SigningKey::generate(Algorithm::ES256).unwrap(), state: KeyState::Active, since: 0 };
+    let key = RingKey {
+        key: SigningKey::generate(Algorithm::ES256).unwrap(),
+        state: KeyState::Active,
+        since: 0,
+        trigger: String::new(),
+    };
     let like = testing::realm_of(issuer, vec![offline_client()], vec![alice()]);
     Realm::new(RealmParts {
         issuer: like.issuer,

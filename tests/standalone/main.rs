@@ -4,6 +4,7 @@
 
 mod edits;
 mod harness;
+mod issuers;
 mod keys;
 mod kill;
 mod openid;

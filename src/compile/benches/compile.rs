@@ -87,6 +87,7 @@ fn inputs() -> Inputs {
         key: SigningKey::generate(algorithm).unwrap(),
         state: KeyState::Active,
         since: 0,
+        trigger: String::new(),
     });
     let material = ProviderMaterial {
         seeds: Seeds::new(BTreeMap::from([(1, Secret::new([7; 32]))])).unwrap(),

@@ -25,7 +25,7 @@ fn refused<T>(read: Result<T, String>, says: &str) {
 #[test]
 fn what_is_written_once_is_read_and_written_for_ever() {
     let keys = signing_keys(&data(&[(NAME, KEY.as_bytes())])).unwrap();
-    let [RingKey { key, state: KeyState::Active, since: 1_767_225_600 }] = keys.as_slice() else {
+    let [RingKey { key, state: KeyState::Active, since: 1_767_225_600, trigger: _ }] = keys.as_slice() else {
         panic!("{keys:?}");
     };
     assert_eq!(key.algorithm(), Algorithm::EdDSA);
@@ -36,10 +36,16 @@ fn what_is_written_once_is_read_and_written_for_ever() {
 
 #[test]
 fn every_state_is_read_back() {
-    let key = |state, since| RingKey { key: SigningKey::generate(Algorithm::ES256).unwrap(), state, since };
+    let key = |state, since| RingKey {
+        key: SigningKey::generate(Algorithm::ES256).unwrap(),
+        state,
+        since,
+        trigger: format!("at \"{since}\"\n"),
+    };
     let keys = [key(KeyState::Pending, -1), key(KeyState::Active, 0), key(KeyState::Retiring, i64::MAX)];
     let summary = |keys: &[RingKey]| {
-        let mut keys: Vec<_> = keys.iter().map(|key| (key.key.kid().to_string(), key.state, key.since)).collect();
+        let mut keys: Vec<_> =
+            keys.iter().map(|key| (key.key.kid().to_string(), key.state, key.since, key.trigger.clone())).collect();
         keys.sort();
         keys
     };
@@ -109,6 +115,7 @@ fn a_schedule_is_what_the_provider_says() {
         pre_publish: 86_400,
         retire: 172_800,
         revoked: std::collections::BTreeSet::new(),
+        trigger: String::new(),
     };
     assert_eq!(schedule(&Signing::default()), expect);
     let never = Signing { rotation_period_seconds: 0, ..Signing::default() };

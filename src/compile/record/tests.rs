@@ -144,6 +144,7 @@ fn ring() -> Vec<crypto::RingKey> {
             key: crypto::SigningKey::generate(crypto::Algorithm::ES256).unwrap(),
             state,
             since: 7,
+            trigger: String::new(),
         };
         vec![make(crypto::KeyState::Active), make(crypto::KeyState::Retiring)]
     });

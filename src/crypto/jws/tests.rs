@@ -148,7 +148,13 @@ fn what_is_signed_verifies() {
         let header: Value = serde_json::from_slice(&b64::decode(token.split('.').next().unwrap()).unwrap()).unwrap();
         assert_eq!(header, json!({"alg": algorithm.as_str(), "typ": "at+jwt", "kid": key.kid().as_str()}));
 
-        let ring = KeyRing::new(vec![RingKey { key: key.clone(), state: KeyState::Retiring, since: 0 }]).unwrap();
+        let ring = KeyRing::new(vec![RingKey {
+            key: key.clone(),
+            state: KeyState::Retiring,
+            since: 0,
+            trigger: String::new(),
+        }])
+        .unwrap();
         let unverified = Unverified::parse(&token).unwrap();
         assert_eq!((unverified.kid(), unverified.algorithm()), (Some(key.kid().as_str()), algorithm));
         let verified: Verified<Value> = unverified.verify(&ring, &Expect { typ: &["at+jwt"], ..EXPECT }).unwrap();
@@ -295,7 +301,8 @@ fn t_p17_algorithm_confusion_is_refused() {
 fn t_p17_keys_in_the_header_are_not_believed() {
     let attacker = SigningKey::generate(Algorithm::EdDSA).unwrap();
     let jwk = serde_json::to_value(attacker.public_jwk()).unwrap();
-    let ring = KeyRing::new(vec![RingKey { key: key(), state: KeyState::Active, since: 0 }]).unwrap();
+    let ring =
+        KeyRing::new(vec![RingKey { key: key(), state: KeyState::Active, since: 0, trigger: String::new() }]).unwrap();
     for extra in [
         json!({"jwk": jwk}),
         json!({"jku": "https://evil.example/jwks"}),
@@ -314,7 +321,8 @@ fn t_p17_keys_in_the_header_are_not_believed() {
 
 #[test]
 fn t_p19_a_ring_wants_a_known_kid() {
-    let ring = KeyRing::new(vec![RingKey { key: key(), state: KeyState::Active, since: 0 }]).unwrap();
+    let ring =
+        KeyRing::new(vec![RingKey { key: key(), state: KeyState::Active, since: 0, trigger: String::new() }]).unwrap();
     for kid in ["", "\"kid\":\"../../x\",", "\"kid\":\"\","] {
         let token = forge(&key(), &format!(r#"{{{kid}"alg":"EdDSA","typ":"JWT"}}"#), &claims().to_string());
         let found = Unverified::parse(&token).unwrap().verify::<Value>(&ring, &EXPECT).map(Verified::into_claims);

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use Algorithm::{ES256, ES384, EdDSA};
 use KeyState::{Active, Pending, Retiring};
@@ -17,6 +19,7 @@ impl World {
             pre_publish: 100,
             retire: 200,
             revoked: BTreeSet::new(),
+            trigger: String::new(),
         };
         Self { keys: Vec::new(), names: Vec::new(), schedule }
     }
@@ -137,4 +140,88 @@ fn a_key_that_cannot_be_made_is_an_error() {
     let mut make = |_| Err(KeyError::Generation);
     let failed = advance(Vec::new(), &World::new(&[ES256]).schedule, 0, &mut make);
     assert_eq!(failed.err(), Some(KeyError::Generation));
+}
+
+#[test]
+fn f22_a_trigger_replaces_the_keys_as_if_their_time_had_come() {
+    let mut world = World::new(&[ES256]);
+    world.check(1000, &[(0, ES256, Active, 1000)], None);
+    world.schedule.trigger = "leak of 2026-11".to_owned();
+    world.check(1010, &[(0, ES256, Active, 1000), (1, ES256, Pending, 1010)], Some(1110));
+    // Another one before that was ready: what has signed nothing makes way.
+    world.schedule.trigger = "and again".to_owned();
+    world.check(1020, &[(0, ES256, Active, 1000), (2, ES256, Pending, 1020)], Some(1120));
+    world.check(1120, &[(0, ES256, Retiring, 1120), (2, ES256, Active, 1120)], Some(1320));
+    world.check(1320, &[(2, ES256, Active, 1120)], None);
+    // Git takes it back: that is another text, and no way back to a key that is gone.
+    world.schedule.trigger.clear();
+    world.check(1400, &[(2, ES256, Active, 1120), (3, ES256, Pending, 1400)], Some(1500));
+}
+
+/// What happens to a ring, and when it is looked at: late, early, twice.
+#[derive(Clone, Debug)]
+enum Event {
+    Wait(i64),
+    Trigger(u8),
+    Algorithms(bool),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        6 => (0..400_i64).prop_map(Event::Wait),
+        1 => (0..3_u8).prop_map(Event::Trigger),
+        1 => any::<bool>().prop_map(Event::Algorithms),
+    ];
+    proptest::collection::vec(event, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The clock moves by up to a few periods at once. At every moment each token that has not expired is verified by a key
+    /// that is published, and a verifier that keeps the JWKS for as long as it may meets no key that it does not know.
+    #[test]
+    fn t_p46_no_verifier_ever_meets_a_key_that_it_does_not_know(events in events(), period in 150..600_i64) {
+        const CACHE: i64 = 100;
+        const TOKEN: i64 = 200;
+        let mut schedule = Schedule {
+            algorithms: [ES256].into(),
+            period: Some(period),
+            pre_publish: CACHE,
+            retire: TOKEN,
+            revoked: BTreeSet::new(),
+            trigger: String::new(),
+        };
+        let (mut now, mut keys) = (0, Vec::new());
+        // What was signed, and the copies of the JWKS that verifiers may still hold.
+        let mut tokens: Vec<(String, i64)> = Vec::new();
+        let mut copies: Vec<(i64, BTreeSet<String>)> = Vec::new();
+        for event in events {
+            match event {
+                Event::Wait(seconds) => now += seconds,
+                Event::Trigger(text) => schedule.trigger = text.to_string(),
+                Event::Algorithms(two) => {
+                    schedule.algorithms = if two { [ES256, EdDSA].into() } else { [ES256].into() };
+                }
+            }
+            // Until this look, what was published before is what verifiers got.
+            let published = |keys: &[RingKey]| keys.iter().map(|key| key.key.kid().to_string()).collect::<BTreeSet<_>>();
+            if !keys.is_empty() {
+                copies.push((now, published(&keys)));
+            }
+            keys = advance(keys, &schedule, now, &mut SigningKey::generate).unwrap().keys;
+            let here = published(&keys);
+            let ring = crate::ring::KeyRing::new(keys.clone()).unwrap();
+            tokens.retain(|(_, expires)| *expires > now);
+            for (kid, expires) in &tokens {
+                prop_assert!(here.contains(kid), "{kid} is gone at {now}, and a token of it lives until {expires}");
+            }
+            let signing = ring.signing(ES256).expect("there is always a key that signs").kid().to_string();
+            copies.retain(|(at, _)| at + CACHE > now);
+            for (at, copy) in &copies {
+                prop_assert!(copy.contains(&signing), "{signing} signs at {now}, and a copy of {at} lacks it");
+            }
+            tokens.push((signing, now + TOKEN));
+        }
+    }
 }

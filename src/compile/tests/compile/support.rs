@@ -109,6 +109,7 @@ pub(crate) fn material(algorithms: &[Algorithm]) -> ProviderMaterial {
         key: signing_key(*algorithm),
         state: KeyState::Active,
         since: 1_767_225_600,
+        trigger: String::new(),
     });
     ProviderMaterial {
         seeds: Seeds::new(BTreeMap::from([(1, Secret::new([7; 32]))])).unwrap(),

@@ -63,7 +63,10 @@ impl Told {
 
     fn signing(&mut self) {
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
-        let secret = self.secret(signing_data(&[RingKey { key, state: KeyState::Active, since: 0 }]), BTreeMap::new());
+        let secret = self.secret(
+            signing_data(&[RingKey { key, state: KeyState::Active, since: 0, trigger: String::new() }]),
+            BTreeMap::new(),
+        );
         self.put(Part::SigningKeys, "default-signing-keys", secret);
     }
 
@@ -151,7 +154,7 @@ fn dedicated(issuer: &str) -> DedicatedIssuer {
     let key = SigningKey::generate(Algorithm::ES256).unwrap();
     DedicatedIssuer {
         issuer: Issuer::parse(issuer).unwrap(),
-        keys: vec![RingKey { key, state: KeyState::Active, since: 0 }],
+        keys: vec![RingKey { key, state: KeyState::Active, since: 0, trigger: String::new() }],
     }
 }
 

@@ -108,7 +108,7 @@ impl Simulation {
             "name": "a", "namespaces": {"type": "Selector", "selector": {"matchLabels": {"team": "a"}}},
             "allowedRedirectHosts": ["*.example.com"], "customClientIDPrefixes": ["legacy-"],
         }]));
-        let ring = [RingKey { key: SIGNING.clone(), state: KeyState::Active, since: 0 }];
+        let ring = [RingKey { key: SIGNING.clone(), state: KeyState::Active, since: 0, trigger: String::new() }];
         let (server_key, current) = fresh_server_key();
         for (type_, suffix, data, notes) in [
             (SecretType::Seed, "seed", fresh_seed(), BTreeMap::new()),

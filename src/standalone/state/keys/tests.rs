@@ -22,7 +22,12 @@ fn provider() -> ObjectKey {
 }
 
 fn ring() -> Vec<RingKey> {
-    let key = |algorithm, state, since| RingKey { key: SigningKey::generate(algorithm).unwrap(), state, since };
+    let key = |algorithm, state, since| RingKey {
+        key: SigningKey::generate(algorithm).unwrap(),
+        state,
+        since,
+        trigger: String::new(),
+    };
     vec![
         key(Algorithm::RS256, KeyState::Active, 1),
         key(Algorithm::ES256, KeyState::Retiring, 2),
