@@ -89,7 +89,7 @@ pub(crate) fn clients<'i>(inputs: &'i Inputs, world: &mut World<'_>) -> (Clients
         }
         let Some(attached) = &application.attached else { continue };
         let served = served(application, attached, &uid, (proofs, sector_key));
-        if let Some(too_large) = too_large(served.iter().map(|(client, _)| client)) {
+        if let Some(too_large) = too_large(application, served.iter().map(|(client, _)| client)) {
             application.diagnostics.insert(0, too_large);
             continue;
         }
@@ -159,13 +159,14 @@ fn review(application: &mut Application<'_>) {
     let Some(attached) = &application.attached else { return };
     let proofs = application.principals().map(|_| Some(Credentials::default())).collect();
     let served = served(application, attached, &Uid::new(""), (proofs, None));
-    let too_large = too_large(served.iter().map(|(client, _)| client));
+    let too_large = too_large(application, served.iter().map(|(client, _)| client));
     application.diagnostics.splice(0..0, too_large);
 }
 
 /// Whether the record of an application would be too large to be written, and what takes the most room in it.
-fn too_large<'c>(clients: impl Iterator<Item = &'c Client>) -> Option<Diagnostic> {
-    let (mut own, mut accounts, mut template) = (0, 0, None);
+fn too_large<'c>(application: &Application<'_>, clients: impl Iterator<Item = &'c Client>) -> Option<Diagnostic> {
+    let has_issuer = application.attached.as_ref().is_some_and(|attached| attached.issuer.is_some());
+    let (mut own, mut accounts, mut template) = (if has_issuer { size::ISSUER } else { 0 }, 0, None);
     for client in clients {
         let room = size::of_client(client);
         match client.account {

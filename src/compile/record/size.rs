@@ -20,6 +20,9 @@ pub(crate) const MAX: usize = 1024 * 1024;
 /// What is not known before there are keys: verifiers, a client secret or a password hash under seal, the derivation.
 const SECRETS: usize = 2048;
 
+/// The keys of an application's own issuer, under seal: some of each algorithm.
+pub(crate) const ISSUER: usize = 64 * 1024;
+
 /// Octets that a client takes in its application's record.
 pub(crate) fn of_client(client: &Client) -> usize {
     kept(client) + SECRETS

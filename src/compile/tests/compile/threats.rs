@@ -8,7 +8,7 @@ use oidc::ids::Uid;
 use serde_json::{Value, json};
 
 use crate::support;
-use crate::worlds::{application, clients, notes, object, policy, provider, reasons, run, verdict, world};
+use crate::worlds::{application, clients, merge, notes, object, policy, provider, reasons, run, verdict, world};
 
 /// What comes of the application `team-a/notes` under the policies.
 fn check(policies: &Value, notes_spec: &Value, expect: &[Reason]) {
@@ -459,6 +459,26 @@ fn t_k16_an_application_that_fits_into_no_record_is_refused() {
             assert_eq!(found, expect.into_iter().collect::<Vec<_>>());
         }
     }
+}
+
+/// The keys of an issuer of its own travel in the record, too.
+#[test]
+fn t_k16_room_is_kept_for_the_keys_of_an_issuer() {
+    let claim = |n| json!({"name": format!("c{n}"), "value": "a".repeat(1000), "targets": ["AccessToken"]});
+    let account = |n| json!({"name": format!("a{n}")});
+    let mut spec = json!({
+        "claims": (0..50).map(claim).collect::<Value>(), "programmaticAccess": (0..17).map(account).collect::<Value>(),
+    });
+    let policies = json!([policy(&json!({"dedicatedIssuerHosts": ["*.team-a.id.example.com"]}))]);
+    let mut check = |more: Value, expect: &[Reason]| {
+        merge(&mut spec, &more);
+        let mut review = support::empty(Mode::Check);
+        support::add(&mut review, &provider(&policies), 0);
+        support::add(&mut review, &application("team-a", "notes", &spec), 1);
+        assert_eq!(reasons(notes(&run(&review))), expect);
+    };
+    check(json!({}), &[]);
+    check(json!({"issuer": {"host": "notes.team-a.id.example.com"}}), &[Reason::UnsupportedValue]);
 }
 
 #[test]
