@@ -45,7 +45,7 @@ pub(crate) async fn check<'c>(
     let account = call.realm().accounts.by_username(username);
     // Before anything is counted: a flood of those for whom there is no place pushes nobody's count out of the table.
     let place = reserve(call).ok_or_else(|| busy(call, account))?;
-    let attempt = shared.throttle.attempt(call.issuer(), username, call.address, call.now);
+    let attempt = shared.throttle.attempt(username, call.address, call.now);
     let attempt = attempt.map_err(|Exhausted { retry_after }| {
         call.audit_login_failure(account, LoginOutcome::Throttled);
         NotProved::TooMany { seconds: retry_after.as_secs() + 1 }

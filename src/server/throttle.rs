@@ -3,8 +3,8 @@
 //! Three counts, all in a table of constant size. Per user: the more failures lately, the longer every attempt on that
 //! user waits before the password is looked at, up to five seconds. Whoever knows the password still gets in: a stranger
 //! elsewhere can slow a login down but never prevent it. Per user and network (`/32`, or `/64` for IPv6): a budget that
-//! refills with time; when it is spent, that network is told to wait, and only that network. Per network alone, at all
-//! issuers: a budget that an office at nine in the morning does not spend, as a success gives its attempt back, and that
+//! refills with time; when it is spent, that network is told to wait, and only that network. Per network alone:
+//! a budget that an office at nine in the morning does not spend, as a success gives its attempt back, and that
 //! one password tried on everybody's name does. How many may wait for a password thread at once is the matter of `places`.
 //!
 //! An attempt is counted before the password is checked, so that a thousand at once count a thousand; a success gives the
@@ -82,10 +82,11 @@ impl Throttle {
         Self { table: Mutex::new(vec![[Slot::default(); WAYS]; sets]), salt }
     }
 
-    /// Counts an attempt of this address on this user of this issuer.
-    pub(crate) fn attempt(&self, issuer: &str, user: &str, from: IpAddr, now: Time) -> Result<Attempt, Exhausted> {
-        let user_key = self.key(issuer, user, None);
-        let pair_key = self.key(issuer, user, Some(from));
+    /// Counts an attempt of this address on this user. At whatever issuer of the provider they log in, they are the same
+    /// person with the same password: a guesser would otherwise have a budget at each.
+    pub(crate) fn attempt(&self, user: &str, from: IpAddr, now: Time) -> Result<Attempt, Exhausted> {
+        let user_key = self.key(user, None);
+        let pair_key = self.key(user, Some(from));
         let network_key = self.network_key(from);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         // Counts from before the clock was set back would otherwise last until it has caught up.
@@ -139,15 +140,14 @@ impl Throttle {
         }
     }
 
-    fn key(&self, issuer: &str, user: &str, from: Option<IpAddr>) -> u64 {
+    fn key(&self, user: &str, from: Option<IpAddr>) -> u64 {
         // As accounts fold what is typed, or each spelling would have a budget of its own.
         let user = user.trim().to_lowercase();
-        let [issuer, user] = [issuer, &user].map(|part| hash::sha256(part.as_bytes()));
+        let user = hash::sha256(user.as_bytes());
         let from = from.map(octets).unwrap_or_default();
-        self.salted(&[&issuer, &user, &from])
+        self.salted(&[&user, &from])
     }
 
-    /// The same at all issuers: whoever sprays names would otherwise have a budget at each.
     fn network_key(&self, from: IpAddr) -> u64 {
         self.salted(&[&octets(from)])
     }

@@ -159,3 +159,24 @@ async fn t_p23_each_issuer_publishes_its_own_documents_and_keys() {
         assert_eq!((answer.status.as_u16(), answer.body.as_str()), (421, ""), "{unknown}");
     }
 }
+
+#[tokio::test]
+async fn t_p35_a_guesser_has_no_further_budget_at_another_issuer() {
+    let provider = provider();
+    let mut guesses = 0;
+    for issuer in ISSUERS.into_iter().cycle().take(60) {
+        let mut browser = Browser::at(provider.clone(), issuer);
+        let page = browser.auth(GOOD).await;
+        let answer = browser.submit(&page, "login", &[("username", "alice"), ("password", "wrong")]).await;
+        if answer.status == 429 {
+            break;
+        }
+        guesses += 1;
+    }
+    assert_eq!(guesses, 10, "as many as at one");
+    for issuer in ISSUERS {
+        let mut browser = Browser::at(provider.clone(), issuer);
+        let page = browser.auth(GOOD).await;
+        assert_eq!(browser.log_in(&page).await.status, 429, "{issuer}");
+    }
+}

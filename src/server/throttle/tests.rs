@@ -16,7 +16,7 @@ fn throttle() -> Throttle {
 }
 
 fn attempt(throttle: &Throttle, user: &str, from: &str, now: Time) -> Result<Attempt, Exhausted> {
-    throttle.attempt("https://id.example", user, from.parse().unwrap(), now)
+    throttle.attempt(user, from.parse().unwrap(), now)
 }
 
 /// Delays of as many attempts in a row, in milliseconds.
@@ -50,8 +50,6 @@ fn t_p35_one_password_on_every_name_is_slow_too() {
     assert_eq!(tried, 120);
     let refused = attempt(&throttle, "another", HERE, NOW).unwrap_err();
     assert_eq!(refused.retry_after, Duration::from_secs(1));
-    let at_another_issuer = throttle.attempt("https://other.example", "another", HERE.parse().unwrap(), NOW);
-    assert!(at_another_issuer.is_err(), "who sprays has one budget for all issuers");
     assert!(attempt(&throttle, "another", THERE, NOW).is_ok(), "others are not concerned");
     assert!(attempt(&throttle, "another", HERE, NOW.plus_secs(1)).is_ok(), "one comes back in every second");
     assert!(attempt(&throttle, "another", HERE, NOW.plus_secs(1)).is_err());
@@ -130,13 +128,6 @@ fn spellings_and_neighbours_share_a_budget() {
     assert!(attempt(&throttle, "alice", "2001:db8:1:3::1", NOW).is_ok(), "another /64");
     delays(&throttle, "carol", HERE, NOW, 10);
     assert!(attempt(&throttle, "carol", &format!("::ffff:{HERE}"), NOW).is_err(), "the same address, mapped");
-}
-
-#[test]
-fn issuers_are_counted_apart() {
-    let throttle = throttle();
-    delays(&throttle, "alice", HERE, NOW, 10);
-    assert!(throttle.attempt("https://other.example", "alice", HERE.parse().unwrap(), NOW).is_ok());
 }
 
 #[test]
