@@ -92,8 +92,14 @@ pub struct RealmParts {
 impl Catalog {
     /// Joins realms; each host belongs to one (two issuers that differ only in their path share a host and are refused
     /// by the compile step: cookies know no paths).
-    pub fn new(provider_uid: Uid, server_keys: ServerKeys, realms: Vec<Realm>, digest: String) -> Self {
-        let by_host = realms.into_iter().map(|realm| (realm.issuer.host().to_owned(), Arc::new(realm))).collect();
+    pub fn new<R: Into<Arc<Realm>>>(
+        provider_uid: Uid,
+        server_keys: ServerKeys,
+        realms: Vec<R>,
+        digest: String,
+    ) -> Self {
+        let realms = realms.into_iter().map(Into::into);
+        let by_host = realms.map(|realm: Arc<Realm>| (realm.issuer.host().to_owned(), realm)).collect();
         Self { provider_uid, server_keys, by_host, digest }
     }
 

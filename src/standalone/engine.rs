@@ -14,7 +14,7 @@ use compile::passwords::Passwords;
 use compile::{Compiled, Mode, ObjectRef, ProviderMaterial, Synced};
 use crypto::rotation::advance;
 use crypto::{KeyRing, SigningKey};
-use oidc::catalog::Catalog;
+use oidc::catalog::{Catalog, Realm};
 use oidc::ids::Uid;
 
 use crate::StartError;
@@ -263,7 +263,7 @@ impl Engine {
         let catalog = catalog.or_else(|| {
             // Before anything was served there is nothing to take back.
             let provider_uid = self.published.as_ref()?.provider_uid.clone();
-            Some(Catalog::new(provider_uid, self.keys.server_keys.clone(), Vec::new(), "none".to_owned()))
+            Some(Catalog::new(provider_uid, self.keys.server_keys.clone(), Vec::<Realm>::new(), "none".to_owned()))
         })?;
         if self.published.as_ref().is_some_and(|published| published.digest == catalog.digest) {
             return None;

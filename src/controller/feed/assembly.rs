@@ -33,6 +33,9 @@ pub(crate) struct Assembly {
     signing: Option<(u128, Option<KeyRing>)>,
     clients: Entries<Arc<Application>>,
     users: Entries<Arc<Account>>,
+    /// The realms of applications' own issuers in the last catalog, by the names of their records: most of a change leaves
+    /// most of them as they are.
+    dedicated: BTreeMap<String, Dedicated>,
     /// The people of the last catalog, while none of them has changed.
     accounts: Option<Arc<Accounts>>,
     /// What was last read of the provider's record.
@@ -48,6 +51,14 @@ struct Application {
     clients: Vec<Arc<Client>>,
     /// The issuer of its own where they are served, and nowhere else.
     issuer: Option<(Issuer, KeyRing)>,
+}
+
+/// A realm of an application's own issuer, and what it was made from.
+#[derive(Debug)]
+struct Dedicated {
+    application: Arc<Application>,
+    settings: RealmPayload,
+    realm: Arc<Realm>,
 }
 
 /// The digest of a catalog without issuers.
@@ -173,6 +184,7 @@ impl Assembly {
             signing: None,
             clients: Entries::default(),
             users: Entries::default(),
+            dedicated: BTreeMap::new(),
             accounts: None,
             realm: None,
             made: false,
@@ -253,8 +265,9 @@ impl Assembly {
     }
 
     /// The provider's own realm, and that of each application which has an issuer of its own.
-    fn realms(&mut self, keys: &ServerKeys, provider: &Uid, realm: RealmPayload) -> Option<Vec<Realm>> {
+    fn realms(&mut self, keys: &ServerKeys, provider: &Uid, realm: RealmPayload) -> Option<Vec<Arc<Realm>>> {
         let (_, Some(ring)) = self.signing.clone()? else { return None };
+        let payload = realm.clone();
         let RealmPayload { issuer, display_name, primary_color, settings } = realm;
         let issuer = Issuer::parse(&issuer).ok()?;
         if issuer.is_loopback_http() && !self.plain_http {
@@ -298,9 +311,9 @@ impl Assembly {
                 accounts: Arc::clone(accounts),
             })
         };
-        let mut shared = Vec::new();
-        let mut realms = Vec::new();
-        for (_, _, application) in self.clients.values(provider) {
+        let (mut shared, mut realms) = (Vec::new(), Vec::new());
+        let mut before = std::mem::take(&mut self.dedicated);
+        for (name, _, application) in self.clients.values(provider) {
             let Application { clients, issuer: own } = &**application;
             match own {
                 None => shared.extend(clients.iter().cloned()),
@@ -308,10 +321,25 @@ impl Assembly {
                 Some((own, _)) if own.is_loopback_http() && !self.plain_http || own.host() == issuer.host() => {
                     tracing::error!("issuer {} is not served", own.as_str());
                 }
-                Some((own, ring)) => realms.push(make(own.clone(), ring.clone(), clients.clone())),
+                Some((own, ring)) => {
+                    let known = before.remove(name).map(|known| (known.application, known.settings, known.realm));
+                    let realm = match known {
+                        Some((made_from, settings, realm))
+                            if Arc::ptr_eq(&made_from, application)
+                                && settings == payload
+                                && Arc::ptr_eq(&realm.accounts, accounts) =>
+                        {
+                            realm
+                        }
+                        Some(_) | None => Arc::new(make(own.clone(), ring.clone(), clients.clone())),
+                    };
+                    realms.push(Arc::clone(&realm));
+                    let kept = Dedicated { application: Arc::clone(application), settings: payload.clone(), realm };
+                    self.dedicated.insert(name.clone(), kept);
+                }
             }
         }
-        realms.push(make(issuer, ring, shared));
+        realms.push(Arc::new(make(issuer, ring, shared)));
         Some(realms)
     }
 

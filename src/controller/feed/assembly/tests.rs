@@ -138,6 +138,23 @@ impl Told {
         self.record(CLIENTS, name, record);
     }
 
+    fn alice(&mut self) {
+        let account = Account {
+            subject: oidc::ids::Subject::new("s"),
+            uid: Uid::new("u"),
+            username: Username::new("alice"),
+            password: None,
+            claims: BTreeMap::new(),
+            groups: BTreeSet::new(),
+            attributes: BTreeMap::new(),
+        };
+        let no_password = None::<(&crypto::PasswordHash, KnownPassword)>;
+        let uid = Uid::new(PROVIDER);
+        let payload = UserPayload::new(&self.keys, &uid, &account.uid, Some(&account), no_password, None);
+        let record = Record::new(&self.keys, Subject::User, &uid, (&key("alice"), &account.uid), &payload);
+        self.record(USERS, "u.p", record);
+    }
+
     fn served(&mut self) -> Vec<String> {
         let Some((catalog, _)) = self.assembly.assemble() else { return vec!["nothing".to_owned()] };
         let realms = catalog.realms().flat_map(|realm| realm.clients.keys().map(ToString::to_string));
@@ -196,11 +213,21 @@ fn an_application_with_an_issuer_of_its_own_is_served_there_and_nowhere_else() {
     assert_eq!(shared, ["team-a.portal"]);
     assert!(keys.keys().all(|key| *key.key.kid() != kid));
 
+    // What did not change is the very same, so that nothing is derived from it again.
+    let realm = |catalog: &Catalog| Arc::clone(catalog.realm("notes.example.com").unwrap());
+    told.client("another");
+    let later = told.assembly.assemble().unwrap().0;
+    assert!(Arc::ptr_eq(&realm(&catalog), &realm(&later)));
+    told.alice();
+    let with_people = told.assembly.assemble().unwrap().0;
+    assert!(!Arc::ptr_eq(&realm(&later), &realm(&with_people)));
+    assert_eq!(realm(&with_people).accounts.iter().count(), 1);
+
     // Where plain http is not served, it is not served there either; and nobody takes the provider's own host.
     for issuer in ["http://notes.localhost:8080", "https://id.example.com/other"] {
         let record = told.client_record_at("notes", Some(dedicated(issuer)));
         told.record(CLIENTS, "notes", record);
-        assert_eq!(told.served(), ["team-a.portal"], "{issuer}");
+        assert_eq!(told.served(), ["team-a.another", "team-a.portal"], "{issuer}");
     }
 }
 
@@ -334,20 +361,7 @@ fn deletions_count_once_they_are_settled_and_many_are_told_from_few() {
 #[test]
 fn people_are_kept_while_none_of_them_changes() {
     let mut told = Told::new();
-    let account = Account {
-        subject: oidc::ids::Subject::new("s"),
-        uid: Uid::new("u"),
-        username: Username::new("alice"),
-        password: None,
-        claims: BTreeMap::new(),
-        groups: BTreeSet::new(),
-        attributes: BTreeMap::new(),
-    };
-    let no_password = None::<(&crypto::PasswordHash, KnownPassword)>;
-    let uid = Uid::new(PROVIDER);
-    let payload = UserPayload::new(&told.keys, &uid, &account.uid, Some(&account), no_password, None);
-    let record = Record::new(&told.keys, Subject::User, &uid, (&key("alice"), &account.uid), &payload);
-    told.record(USERS, "u.p", record);
+    told.alice();
     let accounts = |told: &mut Told| Arc::clone(&told.assembly.assemble().unwrap().0.realms().next().unwrap().accounts);
     let first = accounts(&mut told);
     assert!(first.by_username("alice").is_some());
