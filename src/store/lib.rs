@@ -119,8 +119,24 @@ pub trait Store: Send + Sync + 'static {
     /// Writes down that the session was used at `now`; `last_seen_at` never moves backwards.
     fn touch_session(&self, id: SessionId, now: Time) -> Answer<'_, Touched>;
 
-    /// Ends one session.
-    fn end_session(&self, id: SessionId) -> Answer<'_, Ended>;
+    /// The sessions of a person at an issuer, at most `limit` of them, those that began last first. They may have expired:
+    /// the caller judges times.
+    fn sessions_of<'a>(&'a self, issuer: &'a str, user: &'a Uid, limit: u32) -> Answer<'a, Vec<SessionRecord>>;
+
+    /// Ends one session, and in the same transaction all that was granted in it and does not outlive it: families without
+    /// a refresh token are revoked, since one is issued for `offline_access` alone, and codes that nobody has redeemed yet
+    /// are gone.
+    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, Ended>;
+
+    /// Ends every session of a person at an issuer but `except` as [`end_session`](Self::end_session) does, in one
+    /// transaction; answers how many ended.
+    fn end_sessions_of<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        except: Option<SessionId>,
+        now: Time,
+    ) -> Answer<'a, u64>;
 
     /// Adds to what a person agreed to share with a client: the union of scopes is kept, also under concurrency, and the
     /// latest `granted_at`.
@@ -134,8 +150,19 @@ pub trait Store: Send + Sync + 'static {
         application: &'a Uid,
     ) -> Answer<'a, Option<ConsentRecord>>;
 
-    /// Withdraws a consent.
-    fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended>;
+    /// What a person agreed to share at an issuer: with at most `limit` clients, those that they agreed to last first.
+    fn consents_of<'a>(&'a self, issuer: &'a str, user: &'a Uid, limit: u32) -> Answer<'a, Vec<ConsentRecord>>;
+
+    /// Withdraws a consent, and in the same transaction all that the application has of the person at this issuer: every
+    /// family is revoked, those without a consent too, and codes that nobody has redeemed yet are gone. The outcome tells
+    /// of the consent.
+    fn revoke_consent<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        application: &'a Uid,
+        now: Time,
+    ) -> Answer<'a, Ended>;
 
     /// Marks as used what may be used once; until `expires_at` nobody is the first again.
     fn use_once(&self, id: OnceId, expires_at: Time) -> Answer<'_, FirstUse>;

@@ -1,11 +1,14 @@
 //! The verbs on ordered maps under one lock: what they mean, in the fewest words. Nothing survives the process.
 
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, Generation, OnceId, SessionRecord};
+use oidc::records::{
+    Authorization, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, Generation, OnceId, SessionRecord,
+};
 use oidc::time::Time;
 
 use crate::{Answer, CodeFacts, Ended, Rotated, Spent, Store, StoreError, Touched, doing};
@@ -37,6 +40,24 @@ enum Fault {
     Taken,
     #[error("an earlier verb was cut short by a panic, and what it left behind cannot be trusted")]
     Poisoned,
+}
+
+impl Tables {
+    /// Revokes the families, and drops the codes that nobody has redeemed yet, of what was granted so. A code is told as
+    /// one without a refresh token: it has none yet.
+    fn end_grants(&mut self, now: Time, so: impl Fn(&Authorization, Option<Generation>) -> bool) {
+        self.codes.retain(|_, code| code.spent || !so(&code.record.authorization, None));
+        for family in self.families.values_mut() {
+            if family.revoked_at.is_none() && so(&family.authorization, family.refresh) {
+                family.revoked_at = Some(now);
+            }
+        }
+    }
+
+    fn end_session(&mut self, id: SessionId, now: Time) -> Ended {
+        self.end_grants(now, |granted, refresh| granted.session == Some(id) && refresh.is_none());
+        ended(self.sessions.remove(&id))
+    }
 }
 
 impl Memory {
@@ -81,6 +102,13 @@ fn prune<K: Ord, V>(table: &mut BTreeMap<K, V>, limit: u64, is_stale: impl Fn(&V
         keep
     });
     gone
+}
+
+/// At most `limit` values, the greatest key first.
+fn latest<T, K: Ord>(mut values: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Vec<T> {
+    values.sort_by_key(|value| Reverse(key(value)));
+    values.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    values
 }
 
 fn ended<T>(removed: Option<T>) -> Ended {
@@ -180,8 +208,33 @@ impl Store for Memory {
         })
     }
 
-    fn end_session(&self, id: SessionId) -> Answer<'_, Ended> {
-        self.answer(doing::END_SESSION, move |tables| Ok(ended(tables.sessions.remove(&id))))
+    fn sessions_of<'a>(&'a self, issuer: &'a str, user: &'a Uid, limit: u32) -> Answer<'a, Vec<SessionRecord>> {
+        self.answer(doing::SESSIONS_OF, move |tables| {
+            let of_user = |session: &&SessionRecord| session.issuer == issuer && session.user_uid == *user;
+            let found = tables.sessions.values().filter(of_user).cloned().collect();
+            Ok(latest(found, limit, |session: &SessionRecord| (session.auth_time, session.id)))
+        })
+    }
+
+    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, Ended> {
+        self.answer(doing::END_SESSION, move |tables| Ok(tables.end_session(id, now)))
+    }
+
+    fn end_sessions_of<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        except: Option<SessionId>,
+        now: Time,
+    ) -> Answer<'a, u64> {
+        self.answer(doing::END_SESSIONS_OF, move |tables| {
+            let doomed = |session: &&SessionRecord| {
+                session.issuer == issuer && session.user_uid == *user && Some(session.id) != except
+            };
+            let doomed: Vec<_> = tables.sessions.values().filter(doomed).map(|session| session.id).collect();
+            let outcomes = doomed.into_iter().map(|id| tables.end_session(id, now));
+            Ok(outcomes.map(|outcome| u64::from(outcome == Ended::Done)).sum())
+        })
     }
 
     fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {
@@ -207,8 +260,25 @@ impl Store for Memory {
         })
     }
 
-    fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended> {
+    fn consents_of<'a>(&'a self, issuer: &'a str, user: &'a Uid, limit: u32) -> Answer<'a, Vec<ConsentRecord>> {
+        self.answer(doing::CONSENTS_OF, move |tables| {
+            let of_user = |consent: &&ConsentRecord| consent.issuer == issuer && consent.user_uid == *user;
+            let found = tables.consents.values().filter(of_user).cloned().collect();
+            Ok(latest(found, limit, |consent: &ConsentRecord| (consent.granted_at, consent.application_uid.clone())))
+        })
+    }
+
+    fn revoke_consent<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        application: &'a Uid,
+        now: Time,
+    ) -> Answer<'a, Ended> {
         self.answer(doing::REVOKE_CONSENT, move |tables| {
+            tables.end_grants(now, |granted, _| {
+                granted.issuer == issuer && granted.user_uid == *user && granted.application_uid == *application
+            });
             Ok(ended(tables.consents.remove(&(issuer.to_owned(), user.clone(), application.clone()))))
         })
     }
@@ -247,7 +317,7 @@ mod tests {
         let shared = memory.clone();
         let died = tokio::spawn(async move { shared.answer::<()>("die", |_| panic!("on purpose")).await }).await;
         assert!(died.unwrap_err().is_panic());
-        let error = memory.end_session(SessionId::new(uuid::Uuid::from_u128(1))).await.unwrap_err();
+        let error = memory.end_session(SessionId::new(uuid::Uuid::from_u128(1)), Time::from_secs(0)).await.unwrap_err();
         assert_eq!(error.to_string(), "the store did not answer while it tried to end a session");
         assert!(error.source().unwrap().to_string().contains("panic"), "{error:?}");
     }

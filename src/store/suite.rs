@@ -22,6 +22,7 @@ use crate::Store;
 
 pub mod codes;
 pub mod consents;
+pub mod ends;
 pub mod families;
 pub mod once;
 pub mod purge;
@@ -68,6 +69,14 @@ macro_rules! conformance {
             consents::scopes_are_united_and_the_latest_time_stays
             consents::each_part_of_the_key_counts
             consents::a_withdrawn_consent_leaves_no_scope_behind
+            ends::sessions_of_a_person_are_told_latest_first
+            ends::ending_a_session_ends_what_does_not_outlive_it
+            ends::ending_what_is_gone_ends_what_it_left
+            ends::all_sessions_of_a_person_end_but_one
+            ends::sparing_a_session_of_another_spares_none
+            ends::consents_of_a_person_are_told_latest_first
+            ends::withdrawing_ends_all_that_the_application_has
+            ends::withdrawing_needs_no_consent
             purge::nothing_goes_before_its_time
             purge::a_spent_code_goes_with_its_family
             purge::a_revoked_family_stays_until_its_time
@@ -82,6 +91,8 @@ macro_rules! conformance {
             races::one_of_many_revokes_a_family
             races::one_of_many_ends_a_session
             races::one_of_many_withdraws_a_consent
+            races::each_session_of_a_person_ends_once
+            races::no_code_outlives_a_withdrawal
             races::all_scopes_of_many_grants_are_kept
             races::many_sessions_replace_the_same_one
             races::the_latest_of_many_touches_stays

@@ -138,8 +138,22 @@ impl Store for Counting {
         self.writing().touch_session(id, now)
     }
 
-    fn end_session(&self, id: SessionId) -> Answer<'_, Ended> {
-        self.writing().end_session(id)
+    fn sessions_of<'a>(&'a self, issuer: &'a str, user: &'a Uid, limit: u32) -> Answer<'a, Vec<SessionRecord>> {
+        self.inner.sessions_of(issuer, user, limit)
+    }
+
+    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, Ended> {
+        self.writing().end_session(id, now)
+    }
+
+    fn end_sessions_of<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        except: Option<SessionId>,
+        now: Time,
+    ) -> Answer<'a, u64> {
+        self.writing().end_sessions_of(issuer, user, except, now)
     }
 
     fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {
@@ -155,8 +169,18 @@ impl Store for Counting {
         self.inner.find_consent(issuer, user, application)
     }
 
-    fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended> {
-        self.writing().revoke_consent(issuer, user, application)
+    fn consents_of<'a>(&'a self, issuer: &'a str, user: &'a Uid, limit: u32) -> Answer<'a, Vec<ConsentRecord>> {
+        self.inner.consents_of(issuer, user, limit)
+    }
+
+    fn revoke_consent<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        application: &'a Uid,
+        now: Time,
+    ) -> Answer<'a, Ended> {
+        self.writing().revoke_consent(issuer, user, application, now)
     }
 
     fn use_once(&self, id: OnceId, expires_at: Time) -> Answer<'_, FirstUse> {

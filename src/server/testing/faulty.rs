@@ -64,7 +64,15 @@ impl Store for Faulty {
         self.fail()
     }
 
-    fn end_session(&self, _: SessionId) -> Answer<'_, Ended> {
+    fn sessions_of<'a>(&'a self, _: &'a str, _: &'a Uid, _: u32) -> Answer<'a, Vec<SessionRecord>> {
+        self.fail()
+    }
+
+    fn end_session(&self, _: SessionId, _: Time) -> Answer<'_, Ended> {
+        self.fail()
+    }
+
+    fn end_sessions_of<'a>(&'a self, _: &'a str, _: &'a Uid, _: Option<SessionId>, _: Time) -> Answer<'a, u64> {
         self.fail()
     }
 
@@ -76,7 +84,11 @@ impl Store for Faulty {
         self.fail()
     }
 
-    fn revoke_consent<'a>(&'a self, _: &'a str, _: &'a Uid, _: &'a Uid) -> Answer<'a, Ended> {
+    fn consents_of<'a>(&'a self, _: &'a str, _: &'a Uid, _: u32) -> Answer<'a, Vec<ConsentRecord>> {
+        self.fail()
+    }
+
+    fn revoke_consent<'a>(&'a self, _: &'a str, _: &'a Uid, _: &'a Uid, _: Time) -> Answer<'a, Ended> {
         self.fail()
     }
 

@@ -1,8 +1,8 @@
 //! Table `codes`.
 
-use oidc::ids::{CodeId, FamilyId};
+use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 use oidc::opaque::ProofHash;
-use oidc::records::CodeRecord;
+use oidc::records::{Authorization, CodeRecord};
 use oidc::time::Time;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::writer::wholly;
 use super::{statements, values};
 use crate::{CodeFacts, Spent};
 
-/// A code as it goes into its row.
+/// A code as it goes into its row: the authorization as JSON, and beside it the parts by which codes are found.
 pub(super) struct CodeRow {
     id: CodeId,
     proof: ProofHash,
@@ -22,11 +22,16 @@ pub(super) struct CodeRow {
     granted: String,
     family: FamilyId,
     expires_at: Time,
+    issuer: String,
+    user_uid: Uid,
+    application_uid: Uid,
+    session: Option<SessionId>,
 }
 
 impl CodeRow {
     pub(super) fn of(code: &CodeRecord) -> Result<Self, Fault> {
         let CodeRecord { id, proof, redirect_uri, challenge, authorization, family, expires_at } = code;
+        let Authorization { issuer, user_uid, application_uid, session, .. } = authorization;
         Ok(Self {
             id: *id,
             proof: proof.clone(),
@@ -35,12 +40,17 @@ impl CodeRow {
             granted: values::to_json("granted", authorization)?,
             family: *family,
             expires_at: *expires_at,
+            issuer: issuer.clone(),
+            user_uid: user_uid.clone(),
+            application_uid: application_uid.clone(),
+            session: *session,
         })
     }
 
     pub(super) fn put(&self, connection: &Connection) -> Result<(), Fault> {
-        let Self { id, proof, redirect_uri, challenge, granted, family, expires_at } = self;
-        let id = id.uuid();
+        let Self { id, proof, redirect_uri, challenge, granted, family, expires_at, .. } = self;
+        let Self { issuer, user_uid, application_uid, session, .. } = self;
+        let (id, session) = (id.uuid(), session.map(SessionId::uuid));
         connection.prepare_cached(statements::PUT_CODE)?.execute(params![
             id.as_bytes(),
             proof.as_bytes(),
@@ -49,6 +59,10 @@ impl CodeRow {
             granted,
             expires_at.millis(),
             family.uuid().as_bytes(),
+            issuer,
+            user_uid.as_str(),
+            application_uid.as_str(),
+            session.as_ref().map(Uuid::as_bytes),
         ])?;
         Ok(())
     }

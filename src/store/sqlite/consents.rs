@@ -4,7 +4,7 @@ use oidc::ids::{ClientId, Uid};
 use oidc::permission::{Permission, Permissions};
 use oidc::records::ConsentRecord;
 use oidc::time::Time;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::fault::Fault;
 use super::writer::wholly;
@@ -49,9 +49,7 @@ pub(super) fn find(connection: &Connection, key: Key) -> Result<Option<ConsentRe
         if head.is_none() {
             head = Some((ClientId::new(row.get::<_, String>("client")?), values::time(row, "granted_at")?));
         }
-        if let Some(text) = row.get::<_, Option<String>>("scope")? {
-            permissions.push(Permission::parse(&text).map_err(|_| Fault::Unreadable { column: "scope", at: 0 })?);
-        }
+        permissions.extend(permission(row)?);
     }
     let Key { issuer, user, application } = key;
     Ok(head.map(|(client, granted_at)| ConsentRecord {
@@ -64,8 +62,55 @@ pub(super) fn find(connection: &Connection, key: Key) -> Result<Option<ConsentRe
     }))
 }
 
-pub(super) fn revoke(connection: &Connection, key: &Key) -> Result<Ended, Fault> {
+pub(super) fn of_user(
+    connection: &Connection,
+    issuer: &str,
+    user: &Uid,
+    limit: u32,
+) -> Result<Vec<ConsentRecord>, Fault> {
+    let mut statement = connection.prepare_cached(statements::CONSENTS_OF)?;
+    let mut rows = statement.query(params![user.as_str(), issuer, limit])?;
+    let mut found: Vec<(ConsentRecord, Vec<Permission>)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let application_uid = Uid::new(row.get::<_, String>("application_uid")?);
+        if found.last().is_none_or(|(consent, _)| consent.application_uid != application_uid) {
+            let consent = ConsentRecord {
+                issuer: issuer.to_owned(),
+                user_uid: user.clone(),
+                application_uid,
+                client: ClientId::new(row.get::<_, String>("client")?),
+                permissions: Permissions::default(),
+                granted_at: values::time(row, "granted_at")?,
+            };
+            found.push((consent, Vec::new()));
+        }
+        if let Some(((_, permissions), permission)) = found.last_mut().zip(permission(row)?) {
+            permissions.push(permission);
+        }
+    }
+    let whole = |(consent, permissions)| ConsentRecord { permissions: Permissions::from_iter(permissions), ..consent };
+    Ok(found.into_iter().map(whole).collect())
+}
+
+/// What stands in column `scope`, unless the consent has none.
+fn permission(row: &Row<'_>) -> Result<Option<Permission>, Fault> {
+    let text: Option<String> = row.get("scope")?;
+    text.map(|text| Permission::parse(&text).map_err(|_| Fault::Unreadable { column: "scope", at: 0 })).transpose()
+}
+
+/// Withdraws the consent with all that the application has, or does neither.
+pub(super) fn revoke(connection: &Connection, key: &Key, now: Time) -> Result<Ended, Fault> {
     let Key { issuer, user, application } = key;
-    let mut statement = connection.prepare_cached(statements::REVOKE_CONSENT)?;
-    Ok(values::ended(statement.execute([issuer.as_str(), user.as_str(), application.as_str()])?))
+    let (user, application) = (user.as_str(), application.as_str());
+    wholly(connection, || {
+        connection.prepare_cached(statements::END_CODES_OF_USER)?.execute([user, application, issuer])?;
+        connection.prepare_cached(statements::REVOKE_FAMILIES_OF_USER)?.execute(params![
+            now.millis(),
+            user,
+            application,
+            issuer
+        ])?;
+        let mut statement = connection.prepare_cached(statements::REVOKE_CONSENT)?;
+        Ok(values::ended(statement.execute([issuer.as_str(), user, application])?))
+    })
 }

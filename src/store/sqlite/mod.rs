@@ -133,8 +133,26 @@ impl Store for Sqlite {
         self.write(doing::TOUCH_SESSION, move |connection| sessions::touch(connection, id, now))
     }
 
-    fn end_session(&self, id: SessionId) -> Answer<'_, Ended> {
-        self.write(doing::END_SESSION, move |connection| sessions::end(connection, id))
+    fn sessions_of<'a>(&'a self, issuer: &'a str, user: &'a Uid, limit: u32) -> Answer<'a, Vec<SessionRecord>> {
+        let (issuer, user) = (issuer.to_owned(), user.clone());
+        self.read(doing::SESSIONS_OF, move |connection| sessions::of_user(connection, &issuer, &user, limit))
+    }
+
+    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, Ended> {
+        self.write(doing::END_SESSION, move |connection| sessions::end(connection, id, now))
+    }
+
+    fn end_sessions_of<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        except: Option<SessionId>,
+        now: Time,
+    ) -> Answer<'a, u64> {
+        let (issuer, user) = (issuer.to_owned(), user.clone());
+        self.write(doing::END_SESSIONS_OF, move |connection| {
+            sessions::end_of_user(connection, &issuer, &user, except, now)
+        })
     }
 
     fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {
@@ -152,9 +170,20 @@ impl Store for Sqlite {
         self.read(doing::FIND_CONSENT, move |connection| consents::find(connection, key))
     }
 
-    fn revoke_consent<'a>(&'a self, issuer: &'a str, user: &'a Uid, application: &'a Uid) -> Answer<'a, Ended> {
+    fn consents_of<'a>(&'a self, issuer: &'a str, user: &'a Uid, limit: u32) -> Answer<'a, Vec<ConsentRecord>> {
+        let (issuer, user) = (issuer.to_owned(), user.clone());
+        self.read(doing::CONSENTS_OF, move |connection| consents::of_user(connection, &issuer, &user, limit))
+    }
+
+    fn revoke_consent<'a>(
+        &'a self,
+        issuer: &'a str,
+        user: &'a Uid,
+        application: &'a Uid,
+        now: Time,
+    ) -> Answer<'a, Ended> {
         let key = Key::new(issuer, user, application);
-        self.write(doing::REVOKE_CONSENT, move |connection| consents::revoke(connection, &key))
+        self.write(doing::REVOKE_CONSENT, move |connection| consents::revoke(connection, &key, now))
     }
 
     fn use_once(&self, id: OnceId, expires_at: Time) -> Answer<'_, FirstUse> {

@@ -4,7 +4,8 @@ use oidc::ids::{SessionId, Subject, Uid};
 use oidc::opaque::ProofHash;
 use oidc::records::SessionRecord;
 use oidc::time::Time;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
+use uuid::Uuid;
 
 use super::fault::Fault;
 use super::writer::wholly;
@@ -31,7 +32,7 @@ pub(super) fn open(connection: &Connection, new: &SessionRecord, replaces: Optio
             expires_at.millis(),
         ])?;
         if let Some(old) = replaces {
-            end(connection, old)?;
+            delete(connection, old)?;
         }
         Ok(())
     })
@@ -40,8 +41,26 @@ pub(super) fn open(connection: &Connection, new: &SessionRecord, replaces: Optio
 pub(super) fn find(connection: &Connection, id: SessionId) -> Result<Option<SessionRecord>, Fault> {
     let mut statement = connection.prepare_cached(statements::FIND_SESSION)?;
     let mut rows = statement.query([id.uuid().as_bytes()])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(SessionRecord {
+    rows.next()?.map(|row| read(row, id)).transpose()
+}
+
+pub(super) fn of_user(
+    connection: &Connection,
+    issuer: &str,
+    user: &Uid,
+    limit: u32,
+) -> Result<Vec<SessionRecord>, Fault> {
+    let mut statement = connection.prepare_cached(statements::SESSIONS_OF)?;
+    let mut rows = statement.query(params![user.as_str(), issuer, limit])?;
+    let mut sessions = Vec::new();
+    while let Some(row) = rows.next()? {
+        sessions.push(read(row, SessionId::new(Uuid::from_bytes(row.get("id")?)))?);
+    }
+    Ok(sessions)
+}
+
+fn read(row: &Row<'_>, id: SessionId) -> Result<SessionRecord, Fault> {
+    Ok(SessionRecord {
         id,
         proof: ProofHash::from_bytes(row.get("proof")?),
         issuer: row.get("issuer")?,
@@ -51,7 +70,7 @@ pub(super) fn find(connection: &Connection, id: SessionId) -> Result<Option<Sess
         amr: values::json(row, "amr")?,
         last_seen_at: values::time(row, "last_seen_at")?,
         expires_at: values::time(row, "expires_at")?,
-    }))
+    })
 }
 
 pub(super) fn touch(connection: &Connection, id: SessionId, now: Time) -> Result<Touched, Fault> {
@@ -60,6 +79,42 @@ pub(super) fn touch(connection: &Connection, id: SessionId, now: Time) -> Result
     Ok(if changed == 0 { Touched::Gone } else { Touched::Done })
 }
 
-pub(super) fn end(connection: &Connection, id: SessionId) -> Result<Ended, Fault> {
+/// Ends the session with what does not outlive it, or does neither.
+pub(super) fn end(connection: &Connection, id: SessionId, now: Time) -> Result<Ended, Fault> {
+    let uuid = id.uuid();
+    wholly(connection, || {
+        connection.prepare_cached(statements::END_CODES_OF_SESSION)?.execute([uuid.as_bytes()])?;
+        connection
+            .prepare_cached(statements::REVOKE_FAMILIES_OF_SESSION)?
+            .execute(params![now.millis(), uuid.as_bytes()])?;
+        delete(connection, id)
+    })
+}
+
+/// The same for every session of a person but one.
+pub(super) fn end_of_user(
+    connection: &Connection,
+    issuer: &str,
+    user: &Uid,
+    except: Option<SessionId>,
+    now: Time,
+) -> Result<u64, Fault> {
+    // No session has the nil UUID, so that all differ from it.
+    let (user, except) = (user.as_str(), except.map_or(Uuid::nil(), SessionId::uuid));
+    let whose = params![user, issuer, except.as_bytes()];
+    wholly(connection, || {
+        connection.prepare_cached(statements::END_CODES_OF_SESSIONS)?.execute(whose)?;
+        connection.prepare_cached(statements::REVOKE_FAMILIES_OF_SESSIONS)?.execute(params![
+            now.millis(),
+            user,
+            issuer,
+            except.as_bytes(),
+        ])?;
+        let gone = connection.prepare_cached(statements::END_SESSIONS_OF)?.execute(whose)?;
+        Ok(u64::try_from(gone).unwrap_or(u64::MAX))
+    })
+}
+
+fn delete(connection: &Connection, id: SessionId) -> Result<Ended, Fault> {
     Ok(values::ended(connection.prepare_cached(statements::END_SESSION)?.execute([id.uuid().as_bytes()])?))
 }

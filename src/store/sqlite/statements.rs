@@ -4,7 +4,8 @@
 //! use, so each text uses them first in ascending order.
 
 pub(super) const PUT_CODE: &str = "\
-INSERT INTO codes (id, proof, redirect_uri, challenge, granted, expires_at, family) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+INSERT INTO codes (id, proof, redirect_uri, challenge, granted, expires_at, family, issuer, user_uid, application_uid, \
+session) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 
 pub(super) const FIND_CODE: &str = "\
 SELECT proof, redirect_uri, challenge, granted, expires_at, family, spent_at FROM codes WHERE id = $1";
@@ -12,6 +13,19 @@ SELECT proof, redirect_uri, challenge, granted, expires_at, family, spent_at FRO
 /// Single use hangs on this condition: of two calls, in whatever order, one changes the row.
 pub(super) const SPEND_CODE: &str = "\
 UPDATE codes SET spent_at = $1 WHERE id = $2 AND family = $3 AND spent_at IS NULL AND expires_at > $1";
+
+/// Codes of a session that nobody has redeemed yet.
+pub(super) const END_CODES_OF_SESSION: &str = "\
+DELETE FROM codes WHERE session = $1 AND spent_at IS NULL";
+
+/// The same for every session of a person but one.
+pub(super) const END_CODES_OF_SESSIONS: &str = "\
+DELETE FROM codes WHERE spent_at IS NULL AND session IN \
+(SELECT id FROM sessions WHERE user_uid = $1 AND issuer = $2 AND id <> $3)";
+
+/// What an application could still redeem of a person.
+pub(super) const END_CODES_OF_USER: &str = "\
+DELETE FROM codes WHERE user_uid = $1 AND application_uid = $2 AND issuer = $3 AND spent_at IS NULL";
 
 pub(super) const PUT_FAMILY: &str = "\
 INSERT INTO families (id, issuer, user_uid, application_uid, session, granted, created_at, expires_at, generation, \
@@ -36,6 +50,19 @@ WHERE id = $3 AND generation = $4 AND revoked_at IS NULL";
 pub(super) const REVOKE_FAMILY: &str = "\
 UPDATE families SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL";
 
+/// A refresh token is issued for `offline_access` alone: a family that has one outlives its session.
+pub(super) const REVOKE_FAMILIES_OF_SESSION: &str = "\
+UPDATE families SET revoked_at = $1 WHERE session = $2 AND revoked_at IS NULL AND generation IS NULL";
+
+/// The same for every session of a person but one.
+pub(super) const REVOKE_FAMILIES_OF_SESSIONS: &str = "\
+UPDATE families SET revoked_at = $1 WHERE revoked_at IS NULL AND generation IS NULL AND session IN \
+(SELECT id FROM sessions WHERE user_uid = $2 AND issuer = $3 AND id <> $4)";
+
+pub(super) const REVOKE_FAMILIES_OF_USER: &str = "\
+UPDATE families SET revoked_at = $1 \
+WHERE user_uid = $2 AND application_uid = $3 AND issuer = $4 AND revoked_at IS NULL";
+
 pub(super) const PUT_SESSION: &str = "\
 INSERT INTO sessions (id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at) \
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -43,10 +70,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 pub(super) const FIND_SESSION: &str = "\
 SELECT proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at FROM sessions WHERE id = $1";
 
+pub(super) const SESSIONS_OF: &str = "\
+SELECT id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at FROM sessions \
+WHERE user_uid = $1 AND issuer = $2 ORDER BY auth_time DESC, id DESC LIMIT $3";
+
 pub(super) const TOUCH_SESSION: &str = "\
 UPDATE sessions SET last_seen_at = CASE WHEN last_seen_at < $1 THEN $1 ELSE last_seen_at END WHERE id = $2";
 
 pub(super) const END_SESSION: &str = "DELETE FROM sessions WHERE id = $1";
+
+pub(super) const END_SESSIONS_OF: &str = "DELETE FROM sessions WHERE user_uid = $1 AND issuer = $2 AND id <> $3";
 
 pub(super) const GRANT_CONSENT: &str = "\
 INSERT INTO consents (issuer, user_uid, application_uid, client, granted_at) VALUES ($1, $2, $3, $4, $5) \
@@ -61,6 +94,13 @@ pub(super) const FIND_CONSENT: &str = "\
 SELECT consents.client, consents.granted_at, consent_scopes.scope \
 FROM consents LEFT JOIN consent_scopes ON consent_scopes.consent = consents.id \
 WHERE consents.issuer = $1 AND consents.user_uid = $2 AND consents.application_uid = $3";
+
+/// Row after row of a consent, one for each scope.
+pub(super) const CONSENTS_OF: &str = "\
+SELECT consents.application_uid, consents.client, consents.granted_at, consent_scopes.scope \
+FROM consents LEFT JOIN consent_scopes ON consent_scopes.consent = consents.id WHERE consents.id IN \
+(SELECT id FROM consents WHERE user_uid = $1 AND issuer = $2 ORDER BY granted_at DESC, application_uid DESC LIMIT $3) \
+ORDER BY consents.granted_at DESC, consents.application_uid DESC";
 
 pub(super) const REVOKE_CONSENT: &str = "\
 DELETE FROM consents WHERE issuer = $1 AND user_uid = $2 AND application_uid = $3";
@@ -91,18 +131,27 @@ pub(super) const ALL: &[&str] = &[
     PUT_CODE,
     FIND_CODE,
     SPEND_CODE,
+    END_CODES_OF_SESSION,
+    END_CODES_OF_SESSIONS,
+    END_CODES_OF_USER,
     PUT_FAMILY,
     JOIN_FAMILY,
     FIND_FAMILY,
     ROTATE_FAMILY,
     REVOKE_FAMILY,
+    REVOKE_FAMILIES_OF_SESSION,
+    REVOKE_FAMILIES_OF_SESSIONS,
+    REVOKE_FAMILIES_OF_USER,
     PUT_SESSION,
     FIND_SESSION,
+    SESSIONS_OF,
     TOUCH_SESSION,
     END_SESSION,
+    END_SESSIONS_OF,
     GRANT_CONSENT,
     GRANT_SCOPE,
     FIND_CONSENT,
+    CONSENTS_OF,
     REVOKE_CONSENT,
     PURGE_SPENT_CODES,
     PURGE_FAMILIES,

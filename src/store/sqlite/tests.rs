@@ -104,7 +104,8 @@ async fn rows_of_schema_version_1_are_read() {
         .write(move |connection| {
             let bytes = id.as_bytes();
             connection.execute(
-                "INSERT INTO codes VALUES ($1, $2, 'https://app.example/cb', $3, $4, 1700000060000, $1, 1700000001000)",
+                "INSERT INTO codes (id, proof, redirect_uri, challenge, granted, expires_at, family, spent_at) VALUES \
+                 ($1, $2, 'https://app.example/cb', $3, $4, 1700000060000, $1, 1700000001000)",
                 params![bytes, [6_u8; 32], challenge, GRANTED],
             )?;
             connection.execute(
@@ -178,10 +179,13 @@ async fn t_p16_when_the_writer_is_dead_every_verb_is_an_error() {
         store.open_session(&session, None).await.unwrap_err(),
         store.find_session(session.id).await.unwrap_err(),
         store.touch_session(session.id, NOW).await.unwrap_err(),
-        store.end_session(session.id).await.unwrap_err(),
+        store.sessions_of(&issuer, &user_uid, 1).await.unwrap_err(),
+        store.end_session(session.id, NOW).await.unwrap_err(),
+        store.end_sessions_of(&issuer, &user_uid, None, NOW).await.unwrap_err(),
         store.grant_consent(&consent).await.unwrap_err(),
         store.find_consent(&issuer, &user_uid, &application_uid).await.unwrap_err(),
-        store.revoke_consent(&issuer, &user_uid, &application_uid).await.unwrap_err(),
+        store.consents_of(&issuer, &user_uid, 1).await.unwrap_err(),
+        store.revoke_consent(&issuer, &user_uid, &application_uid, NOW).await.unwrap_err(),
         store.purge(NOW, 1).await.unwrap_err(),
     ];
     for error in failures {

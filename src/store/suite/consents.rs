@@ -17,7 +17,7 @@ pub(super) async fn find(store: &Subjected, like: &ConsentRecord) -> Option<Cons
 
 /// Withdraws what is kept under the key of `like`.
 pub(super) async fn revoke(store: &Subjected, like: &ConsentRecord) -> Ended {
-    store.revoke_consent(&like.issuer, &like.user_uid, &like.application_uid).await.unwrap()
+    store.revoke_consent(&like.issuer, &like.user_uid, &like.application_uid, NOW).await.unwrap()
 }
 
 pub async fn a_consent_is_found_as_it_was_granted(store: Subjected) {

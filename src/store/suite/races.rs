@@ -93,7 +93,7 @@ pub async fn one_of_many_revokes_a_family(store: Subjected) {
 
 pub async fn one_of_many_ends_a_session(store: Subjected) {
     store.open_session(&session(1), None).await.unwrap();
-    let outcomes = race(&store, |store, _| async move { store.end_session(session(1).id).await }).await;
+    let outcomes = race(&store, |store, _| async move { store.end_session(session(1).id, NOW).await }).await;
     winner(outcomes, Ended::Done);
     assert!(store.find_session(session(1).id).await.unwrap().is_none());
 }
@@ -103,6 +103,51 @@ pub async fn one_of_many_withdraws_a_consent(store: Subjected) {
     let outcomes = race(&store, |store, _| async move { Ok(revoke(&store, &consent("")).await) }).await;
     winner(outcomes, Ended::Done);
     assert_eq!(find(&store, &consent("")).await, None);
+}
+
+pub async fn each_session_of_a_person_ends_once(store: Subjected) {
+    for n in 0..100 {
+        store.open_session(&session(n), None).await.unwrap();
+    }
+    let whose = session(0);
+    let outcomes = race(&store, |store, n| {
+        let (issuer, user) = (whose.issuer.clone(), whose.user_uid.clone());
+        async move {
+            if n % 2 == 0 {
+                store.end_sessions_of(&issuer, &user, Some(session(99).id), NOW).await.unwrap()
+            } else {
+                u64::from(store.end_session(session(n).id, NOW).await.unwrap() == Ended::Done)
+            }
+        }
+    })
+    .await;
+    assert_eq!(outcomes.into_iter().sum::<u64>(), 99);
+    assert!(store.find_session(session(99).id).await.unwrap().is_some());
+}
+
+/// Whatever comes first, a code that was issued before a withdrawal leaves no good token after it.
+pub async fn no_code_outlives_a_withdrawal(store: Subjected) {
+    let (issuer, user, application) = (code(0).authorization.issuer, consent("").user_uid, consent("").application_uid);
+    for n in 0..TASKS {
+        store.put_code(&code(n)).await.unwrap();
+    }
+    let outcomes = race(&store, |store, n| {
+        let (issuer, user, application) = (issuer.clone(), user.clone(), application.clone());
+        async move {
+            if n % 2 == 0 {
+                store.spend_code(code(n).id, &family(n), NOW).await.map(drop)
+            } else {
+                store.revoke_consent(&issuer, &user, &application, NOW).await.map(drop)
+            }
+        }
+    })
+    .await;
+    outcomes.into_iter().for_each(Result::unwrap);
+    for n in 0..TASKS {
+        assert!(!matches!(store.find_code(code(n).id).await.unwrap(), CodeFacts::Live(_)), "code {n}");
+        let family = store.find_family(family(n).id).await.unwrap();
+        assert!(family.is_none_or(|family| family.revoked_at.is_some()), "family {n}");
+    }
 }
 
 pub async fn all_scopes_of_many_grants_are_kept(store: Subjected) {

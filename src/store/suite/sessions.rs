@@ -59,7 +59,7 @@ pub async fn touching_moves_forwards_only(store: Subjected) {
 pub async fn touching_what_is_gone_says_so(store: Subjected) {
     assert_eq!(store.touch_session(session(1).id, NOW).await.unwrap(), Touched::Gone);
     store.open_session(&session(1), None).await.unwrap();
-    store.end_session(session(1).id).await.unwrap();
+    store.end_session(session(1).id, NOW).await.unwrap();
     assert_eq!(store.touch_session(session(1).id, NOW).await.unwrap(), Touched::Gone);
     assert!(store.find_session(session(1).id).await.unwrap().is_none());
 }
@@ -67,8 +67,8 @@ pub async fn touching_what_is_gone_says_so(store: Subjected) {
 pub async fn a_session_ends_once(store: Subjected) {
     store.open_session(&session(1), None).await.unwrap();
     store.open_session(&session(2), None).await.unwrap();
-    assert_eq!(store.end_session(session(1).id).await.unwrap(), Ended::Done);
-    assert_eq!(store.end_session(session(1).id).await.unwrap(), Ended::Already);
+    assert_eq!(store.end_session(session(1).id, NOW).await.unwrap(), Ended::Done);
+    assert_eq!(store.end_session(session(1).id, NOW).await.unwrap(), Ended::Already);
     assert!(store.find_session(session(1).id).await.unwrap().is_none());
     assert_same(&store.find_session(session(2).id).await.unwrap(), &Some(session(2)));
 }

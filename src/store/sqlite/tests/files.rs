@@ -132,6 +132,29 @@ fn migrations_run_once() {
     assert_eq!(shapes[0], shapes[1]);
 }
 
+/// F47: a file of the first version is brought up to date with what stands in it.
+#[tokio::test]
+async fn a_file_of_version_1_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(include_str!("../migrations/0001.sql")).unwrap();
+    connection.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    let id = code(1).id.uuid();
+    let granted = serde_json::to_string(&code(1).authorization).unwrap();
+    let row = "INSERT INTO codes VALUES ($1, $2, 'https://app.example/cb', NULL, $3, 1700000060000, $1, NULL)";
+    connection.execute(row, params![id.as_bytes(), [7_u8; 32], granted]).unwrap();
+    drop(connection);
+
+    let store = Sqlite::open(&path).unwrap();
+    assert!(matches!(store.find_code(code(1).id).await.unwrap(), CodeFacts::Live(_)));
+    assert_eq!(store.spend_code(code(1).id, &family(1), NOW).await.unwrap(), Spent::Done);
+    let ConsentRecord { issuer: _, user_uid, application_uid, .. } = consent("");
+    store.revoke_consent(&family(1).authorization.issuer, &user_uid, &application_uid, NOW).await.unwrap();
+    assert_eq!(store.find_family(family(1).id).await.unwrap().unwrap().revoked_at, Some(NOW));
+}
+
 #[tokio::test]
 async fn a_damaged_file_is_refused() {
     let (path, _folder) = closed().await;
