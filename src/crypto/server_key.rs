@@ -43,11 +43,13 @@ pub enum Purpose {
     Acknowledge,
     /// Forms of the console.
     ConsoleForm,
+    /// Forms of a person's own page.
+    AccountForm,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::LoginHandle,
         Self::ConsentHandle,
         Self::ResumeHandle,
@@ -58,6 +60,7 @@ impl Purpose {
         Self::AccessToken,
         Self::Acknowledge,
         Self::ConsoleForm,
+        Self::AccountForm,
     ];
 
     /// Part of the derivation: changing a label invalidates everything made with it.
@@ -73,6 +76,7 @@ impl Purpose {
             Self::AccessToken => "access-token",
             Self::Acknowledge => "acknowledge",
             Self::ConsoleForm => "console-form",
+            Self::AccountForm => "account-form",
         }
     }
 }

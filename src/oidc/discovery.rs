@@ -50,6 +50,8 @@ endpoints! {
     SelectAccount = "/interaction/select-account";
     /// Where the consent form is posted.
     Consent = "/interaction/consent";
+    /// A person's own page, and where its forms are posted.
+    Account = "/account";
     /// The style sheet of the pages.
     Style = "/interaction/style.css";
 }

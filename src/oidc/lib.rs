@@ -3,7 +3,7 @@
 //! Reading order: [`ids`], [`time`], [`scope`], [`permission`], [`uri`] (words) → [`client`], [`account`], [`catalog`] (what is served)
 //! → [`records`] (what survives a restart) → [`authorize`] (the request as stages) → [`client_auth`], [`token`],
 //! [`issue`] (the token endpoint) → [`access_token`], [`refresh_token`] (read back), [`userinfo`],
-//! [`introspection`], [`revocation`] → [`discovery`].
+//! [`introspection`], [`revocation`] → [`account_page`] → [`discovery`].
 //!
 //! This member waits for nothing, reads no clock and draws no randomness: all three are arguments. It knows no HTTP
 //! framework and no database.
@@ -13,6 +13,7 @@ mod wire;
 
 pub mod access_token;
 pub mod account;
+pub mod account_page;
 pub mod acknowledge;
 pub mod acr;
 pub mod audience;
@@ -36,6 +37,7 @@ pub mod refresh_token;
 pub mod refusal;
 pub mod revocation;
 pub mod scope;
+mod sealed;
 pub mod subject;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

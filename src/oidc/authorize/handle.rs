@@ -1,12 +1,13 @@
 //! A request that waits for a person: sealed, carried by the browser, and of no use in another browser. Nothing is
 //! written for it, so that a flood of anonymous requests leaves no trace in any store.
 
-use crypto::{Purpose, Secret, ServerKeys, b64, hash};
+use crypto::{Purpose, Secret, ServerKeys, hash};
 use serde::{Deserialize, Serialize};
 
 use super::Received;
 use crate::ids::{SessionId, Uid};
 use crate::permission::Permissions;
+use crate::sealed;
 use crate::time::Time;
 
 /// Seconds for which a page may be left open.
@@ -14,9 +15,6 @@ pub(super) const HANDLE_LIFETIME_SECONDS: i64 = 3600;
 
 /// Seconds for a browser to follow a redirect.
 const POSTED_LIFETIME_SECONDS: i64 = 120;
-
-/// Bytes of a sealed handle's text at the most.
-const MAX_TEXT: usize = 96 * 1024;
 
 /// What a sealed request waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +109,11 @@ impl Binding {
     pub fn of(cookie: &Secret<[u8; 32]>) -> Self {
         Self(hash::sha256(cookie.expose()))
     }
+
+    /// Whether both are of one browser.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        crypto::constant_time_eq(&self.0, &other.0)
+    }
 }
 
 impl Stage {
@@ -133,9 +136,7 @@ impl Handle {
 
     /// Seals the handle; each kind of stage under a key of its own.
     pub fn seal(&self, keys: &ServerKeys, issuer: &str) -> String {
-        // Maps and strings always serialise; the empty text would open to nothing.
-        let plain = serde_json::to_vec(self).unwrap_or_default();
-        b64::encode(&keys.seal(self.stage.kind().purpose(), &[issuer.as_bytes()], &plain))
+        sealed::seal(self, self.stage.kind().purpose(), keys, issuer)
     }
 
     /// Opens what a login form or an account chooser sent back.
@@ -192,20 +193,12 @@ impl Handle {
             handle.received.at = now;
             return Ok(handle);
         }
-        if crypto::constant_time_eq(&handle.binding.0, &binding.0) {
-            Ok(handle)
-        } else {
-            Err(HandleError::OtherBrowser)
-        }
+        if handle.binding.is(binding) { Ok(handle) } else { Err(HandleError::OtherBrowser) }
     }
 
     fn unsealed(kind: Kind, keys: &ServerKeys, issuer: &str, text: &str, now: Time) -> Result<Self, HandleError> {
-        if text.len() > MAX_TEXT {
-            return Err(HandleError::Unreadable);
-        }
-        let sealed = b64::decode(text).ok_or(HandleError::Unreadable)?;
-        let plain = keys.open(kind.purpose(), &[issuer.as_bytes()], &sealed).map_err(|_| HandleError::Unreadable)?;
-        let handle: Self = serde_json::from_slice(plain.expose()).map_err(|_| HandleError::Unreadable)?;
+        let handle: Option<Self> = sealed::open(text, kind.purpose(), keys, issuer);
+        let handle = handle.ok_or(HandleError::Unreadable)?;
         if handle.expires_at <= now { Err(HandleError::Expired) } else { Ok(handle) }
     }
 }
