@@ -9,7 +9,7 @@ use oidc::audience::Target;
 use oidc::authorize::{Decision, Dropped};
 use oidc::client::{Client, GrantType};
 use oidc::discovery::Endpoint;
-use oidc::ids::{FamilyId, SessionId};
+use oidc::ids::{ClientId, FamilyId, SessionId, Uid};
 use oidc::records::CodeRecord;
 use oidc::refusal::{ErrorCode, Why};
 
@@ -28,6 +28,17 @@ macro_rules! audit {
             $($field)+
         )
     };
+}
+
+/// Which sessions a person ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionsEnded {
+    /// This one.
+    One(SessionId),
+    /// All but that of their browser.
+    Others,
+    /// All.
+    All,
 }
 
 impl Call {
@@ -51,6 +62,27 @@ impl Call {
             Decision::Deny => "deny",
         };
         audit!(self, "consent", decision, user.subject = %account.subject, client.id = %client.id);
+    }
+
+    /// A person ended sessions of theirs, and with each what does not outlive it.
+    pub(crate) fn audit_sessions_ended(&self, account: &Account, which: SessionsEnded, ended: u64) {
+        let (which, session) = match which {
+            SessionsEnded::One(session) => ("one", Some(session.to_string())),
+            SessionsEnded::Others => ("others", None),
+            SessionsEnded::All => ("all", None),
+        };
+        audit!(self, "sessions_ended", user.subject = %account.subject, which, session.id = session, ended);
+    }
+
+    /// A person withdrew what they had granted to an application, which may be gone, and all that came of it.
+    pub(crate) fn audit_withdrawal(&self, account: &Account, application: &Uid, client: &ClientId) {
+        audit!(
+            self,
+            "grant_withdrawn",
+            user.subject = %account.subject,
+            client.id = %client,
+            application.uid = %application
+        );
     }
 
     /// A code was issued. That `offline_access` was left out is no error on the wire: here it says why.

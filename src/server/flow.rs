@@ -26,6 +26,7 @@ use store::StoreError;
 
 use crate::call::Call;
 use crate::headers::PagePolicy;
+use crate::interaction::bound;
 use crate::metrics::TokenKind;
 use crate::pages::{self, ConsentPage, Frame, LoginPage, LoginProblem, SelectAccountPage};
 use crate::password_check::BUSY_SECONDS;
@@ -184,7 +185,7 @@ async fn decide<'c>(
 }
 
 /// Writes down that the session was used. The person has their answer either way.
-async fn touch(call: &Call, session: &Session<'_>) {
+pub(crate) async fn touch(call: &Call, session: &Session<'_>) {
     if session.is_due(call.realm(), call.now)
         && let Err(error) = call.shared.store.touch_session(session.id(), call.now).await
     {
@@ -246,24 +247,29 @@ fn render_login(
     problem: Option<LoginProblem>,
 ) -> Response {
     let Waiting { client, received, form_action } = waiting;
-    let (status, retry_after) = match problem {
+    sealed(call, headers, received, Stage::Login, |handle| {
+        let page = LoginPage {
+            frame: Frame::of(&call.site),
+            client: Some(client.into()),
+            action: &call.path(Endpoint::Login),
+            handle,
+            username,
+            problem,
+        };
+        respond_login(&page, PagePolicy::LeadsTo(&form_action))
+    })
+}
+
+/// The login page as an answer, which says to programs too what is wrong.
+pub(crate) fn respond_login(page: &LoginPage<'_>, policy: PagePolicy<'_>) -> Response {
+    let (status, retry_after) = match page.problem {
         None => (StatusCode::OK, None),
         // RFC 9110 §15.5.4: the credentials that were given do not suffice.
         Some(LoginProblem::Wrong) => (StatusCode::FORBIDDEN, None),
         Some(LoginProblem::TooMany { seconds }) => (StatusCode::TOO_MANY_REQUESTS, Some(seconds)),
         Some(LoginProblem::Busy) => (StatusCode::TOO_MANY_REQUESTS, Some(BUSY_SECONDS)),
     };
-    let mut response = sealed(call, headers, received, Stage::Login, |handle| {
-        let page = LoginPage {
-            frame: Frame::of(&call.site),
-            client: client.into(),
-            action: &call.path(Endpoint::Login),
-            handle,
-            username,
-            problem,
-        };
-        pages::respond(status, &page, PagePolicy::LeadsTo(&form_action))
-    });
+    let mut response = pages::respond(status, page, policy);
     if let Some(seconds) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -299,7 +305,7 @@ fn consent_page(call: &Call, headers: &HeaderMap, ask: ConsentAsk<'_>) -> Respon
     })
 }
 
-/// Seals the request for this browser, which gets its binding cookie if it has none, and renders what carries it.
+/// Seals the request for this browser and renders what carries it.
 fn sealed(
     call: &Call,
     headers: &HeaderMap,
@@ -307,17 +313,10 @@ fn sealed(
     stage: Stage,
     render: impl FnOnce(&str) -> Response,
 ) -> Response {
-    let known = call.site.cookies.read_binding(headers);
-    let fresh = known.is_none();
-    let binding = known.unwrap_or_else(|| call.shared.entropy.secret());
-    let Some(handle) = seal(call, received, stage, &binding, MAX_HANDLE - RESUME_ROOM) else {
-        return Trouble::TooLarge.respond(call);
-    };
-    let mut response = render(&handle);
-    if fresh {
-        response.headers_mut().append(header::SET_COOKIE, call.site.cookies.set_binding(&binding));
-    }
-    response
+    bound(call, headers, |binding| match seal(call, received, stage, binding, MAX_HANDLE - RESUME_ROOM) {
+        Some(handle) => render(&handle),
+        None => Trouble::TooLarge.respond(call),
+    })
 }
 
 /// Sends the browser back to the authorization endpoint, where its cookies arrive whatever led it here.

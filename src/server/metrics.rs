@@ -205,6 +205,7 @@ pub(crate) const fn route_name(endpoint: Endpoint) -> &'static str {
         Endpoint::Login => "login",
         Endpoint::SelectAccount => "select_account",
         Endpoint::Consent => "consent",
+        Endpoint::Account => "account",
         Endpoint::Style => "style",
     }
 }

@@ -35,6 +35,14 @@ impl Session<'_> {
         self.account
     }
 
+    /// The live ones of `kept`, which are sessions of this person, this one before all others, and as used now.
+    pub(crate) fn among(&self, realm: &Realm, kept: Vec<SessionRecord>, now: Time) -> Vec<SessionRecord> {
+        let own = SessionRecord { last_seen_at: self.record.last_seen_at.max(now), ..self.record.clone() };
+        let others = kept.into_iter().filter(|record| record.id != self.record.id);
+        let live = others.filter_map(|record| Some(judge(realm, record, now)?.record));
+        std::iter::once(own).chain(live).collect()
+    }
+
     /// Whether its use is worth a write: once per tenth of the idle time, and once per minute at the most.
     pub(crate) fn is_due(&self, realm: &Realm, now: Time) -> bool {
         let interval = (realm.settings.session_idle_seconds / 10).clamp(1, 60);

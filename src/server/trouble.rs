@@ -197,9 +197,7 @@ impl Trouble {
             | Self::TooMany(_)
             | Self::Incomplete => tracing::debug!(request.id = %call.id, trouble = ?self, "request not taken"),
             Self::CrossSite => call.audit_form("cross_site"),
-            Self::Handle(HandleError::Unreadable) => call.audit_form("handle_unreadable"),
-            Self::Handle(HandleError::Expired) => call.audit_form("handle_expired"),
-            Self::Handle(HandleError::OtherBrowser) => call.audit_form("handle_of_another_browser"),
+            Self::Handle(error) => call.audit_form(handle_reason(*error)),
         }
     }
 }
@@ -219,6 +217,15 @@ impl From<HandleError> for Trouble {
 impl From<FormError> for Trouble {
     fn from(error: FormError) -> Self {
         Self::Form(error)
+    }
+}
+
+/// What the log calls a handle that is of no use.
+pub(crate) const fn handle_reason(error: HandleError) -> &'static str {
+    match error {
+        HandleError::Unreadable => "handle_unreadable",
+        HandleError::Expired => "handle_expired",
+        HandleError::OtherBrowser => "handle_of_another_browser",
     }
 }
 

@@ -163,6 +163,8 @@ async fn t_k17_anonymous_requests_write_nothing() {
     browser.auth(&changed(GOOD, &[("prompt", "none")])).await;
     browser.submit(&page, "login", &[("username", "alice"), ("password", "wrong")]).await;
     browser.submit(&page, "login", &[("username", "nobody"), ("password", "wrong")]).await;
+    let account = browser.open("/account").await;
+    browser.submit(&account, "login", &[("username", "alice"), ("password", "wrong")]).await;
     provider.redeem(&"A".repeat(64), &[]).await;
     provider.get("/me").await;
     provider.send(Method::POST, "/auth", &[("content-type", "application/x-www-form-urlencoded")], &encode(GOOD)).await;

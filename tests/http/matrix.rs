@@ -32,7 +32,8 @@ fn method(endpoint: Endpoint) -> Method {
         | Endpoint::Revocation
         | Endpoint::Login
         | Endpoint::SelectAccount
-        | Endpoint::Consent => Method::POST,
+        | Endpoint::Consent
+        | Endpoint::Account => Method::POST,
     }
 }
 
@@ -47,7 +48,8 @@ fn is_document(endpoint: Endpoint) -> bool {
         | Endpoint::Revocation
         | Endpoint::Login
         | Endpoint::SelectAccount
-        | Endpoint::Consent => false,
+        | Endpoint::Consent
+        | Endpoint::Account => false,
     }
 }
 
@@ -76,7 +78,8 @@ async fn nobody_and_the_wrong_client_get_nothing_from_any_endpoint() {
         | Endpoint::Revocation
         | Endpoint::Login
         | Endpoint::SelectAccount
-        | Endpoint::Consent => 400,
+        | Endpoint::Consent
+        | Endpoint::Account => 400,
     };
     check("nobody", expect, async |endpoint| send(&provider, endpoint, &[]).await).await;
     check("wrong client", expect, async |endpoint| send(&provider, endpoint, WRONG).await).await;
@@ -99,7 +102,7 @@ async fn t_p37_a_parameter_twice_is_refused_by_every_endpoint_that_reads_any() {
         let name = match endpoint {
             Endpoint::Authorization => return [GOOD, &[("client_id", "team-a.notes")]].concat(),
             Endpoint::Userinfo => "access_token",
-            Endpoint::Login | Endpoint::SelectAccount | Endpoint::Consent => "handle",
+            Endpoint::Login | Endpoint::SelectAccount | Endpoint::Consent | Endpoint::Account => "handle",
             Endpoint::Discovery
             | Endpoint::Jwks
             | Endpoint::Style

@@ -25,7 +25,8 @@ fn takes_post(endpoint: Endpoint) -> bool {
         | Endpoint::Userinfo
         | Endpoint::Login
         | Endpoint::SelectAccount
-        | Endpoint::Consent => true,
+        | Endpoint::Consent
+        | Endpoint::Account => true,
     }
 }
 

@@ -9,7 +9,8 @@ use super::{ClientCard, Frame};
 #[template(path = "login.html")]
 pub(crate) struct LoginPage<'a> {
     pub(crate) frame: Frame<'a>,
-    pub(crate) client: ClientCard<'a>,
+    /// The application that wants the login; none: the person wants to see their account.
+    pub(crate) client: Option<ClientCard<'a>>,
     /// Where the form is posted.
     pub(crate) action: &'a str,
     /// The sealed request.

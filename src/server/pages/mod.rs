@@ -14,17 +14,22 @@ use oidc::client::Client;
 use crate::headers::{self, PagePolicy};
 use crate::snapshot::Site;
 
+mod account;
 mod consent;
 mod error;
 mod form_post;
 mod login;
+mod moment;
+mod scopes;
 mod select_account;
 mod style;
 
+pub(crate) use account::{AccountFacts, AccountPage};
 pub(crate) use consent::ConsentPage;
 pub(crate) use error::ErrorPage;
 pub(crate) use form_post::{FormPostPage, SCRIPT_SHA256};
 pub(crate) use login::{LoginPage, LoginProblem};
+use moment::Moment;
 pub(crate) use select_account::SelectAccountPage;
 pub(crate) use style::Style;
 

@@ -1,8 +1,11 @@
 //! Every page with every sample: what each must have, and that no text becomes markup.
 
 use http::header;
+use oidc::authorize::Login;
 use oidc::client::Client;
-use oidc::permission::Permissions;
+use oidc::ids::{SessionId, Uid};
+use oidc::permission::{Permission, Permissions};
+use oidc::records::{ConsentRecord, SessionRecord};
 
 use super::*;
 use crate::testing;
@@ -44,7 +47,7 @@ fn samples(text: &str) -> Vec<Sample> {
     ] {
         let page = LoginPage {
             frame: frame(text),
-            client: card(),
+            client: Some(card()),
             action: "/oidc/interaction/login",
             handle: "h",
             username,
@@ -57,6 +60,10 @@ fn samples(text: &str) -> Vec<Sample> {
     add("consent", ConsentPage::new(frame(text), &client, person(), &permissions, "/a", "h").render());
     let bare = Client { policy_uri: None, tos_uri: None, ..client.clone() };
     add("consent without links", ConsentPage::new(frame(text), &bare, person(), &permissions, "/a", "h").render());
+    let page = LoginPage { frame: frame(text), client: None, action: "/a", handle: "h", username: "", problem: None };
+    add("login to the account page", page.render());
+    add("account", Ok(account_page(text, &client, false)));
+    add("account of nothing", Ok(account_page(text, &client, true)));
     for (name, advice) in [("error", None), ("error with advice", Some("Go back."))] {
         let page = ErrorPage {
             frame: frame(text),
@@ -70,6 +77,46 @@ fn samples(text: &str) -> Vec<Sample> {
     }
     add("form post", FormPostPage::new(frame(text), &format!("https://notes.example.com/{text}"), &fields).render());
     samples
+}
+
+/// The account page of somebody with two sessions and three grants, one of them to an application that is gone; or with one
+/// session, no grant and a form that was not taken.
+fn account_page(text: &str, client: &Client, empty: bool) -> String {
+    let account = Account {
+        username: oidc::ids::Username::new(text),
+        claims: [(StandardClaim::Name, text.into())].into(),
+        ..testing::account()
+    };
+    let realm = testing::realm_of(testing::ISSUER, vec![client.clone()], vec![account.clone()]);
+    let own = oidc::testing::session(testing::NOW);
+    let other =
+        SessionRecord { id: SessionId::new(uuid::Uuid::from_u128(2)), amr: vec![text.to_owned()], ..own.clone() };
+    let of = |application: &Uid, permissions: Permissions| ConsentRecord {
+        issuer: testing::ISSUER.to_owned(),
+        user_uid: account.uid.clone(),
+        application_uid: application.clone(),
+        client: client.id.clone(),
+        permissions,
+        granted_at: testing::NOW,
+    };
+    let of_api = Permission { audience: Some(text.to_owned()), ..Permission::parse("read").unwrap() };
+    let consents = [
+        of(&client.uid, oidc::testing::permissions("openid email notes:read")),
+        of(&Uid::new("gone"), [of_api].into_iter().collect()),
+        of(&Uid::new("also gone"), Permissions::default()),
+    ];
+    let sessions = [own.clone(), other];
+    let (sessions, consents) = if empty { (&sessions[..1], &consents[..0]) } else { (&sessions[..], &consents[..]) };
+    let facts = AccountFacts {
+        realm: &realm,
+        login: Login { session: &own, account: &account },
+        sessions,
+        more_sessions: !empty,
+        consents,
+        more_consents: !empty,
+        stale: empty,
+    };
+    AccountPage::new(frame(text), "/a", &facts, |_| "h".to_owned()).render().unwrap()
 }
 
 fn count(html: &str, needle: &str) -> usize {
@@ -200,6 +247,21 @@ fn elements_that_others_rely_on() {
         "consent",
         &["<form id=\"consent\"", "name=\"decision\" value=\"allow\"", "name=\"decision\" value=\"deny\""],
     );
+    check(
+        "account",
+        &[
+            "id=\"this-browser\"",
+            "<form id=\"end-session-0\"",
+            "<form id=\"end-session-1\"",
+            "<form id=\"end-other-sessions\"",
+            "<form id=\"end-all-sessions\"",
+            "<form id=\"withdraw-2\"",
+            "id=\"more-sessions\"",
+            "id=\"more-grants\"",
+        ],
+    );
+    check("account of nothing", &["id=\"no-grants\"", "<p id=\"account-stale\" class=\"alert\" role=\"alert\">"]);
+    check("login to the account page", &["<form id=\"login\" method=\"post\"", ">to see your account<"]);
     check("error", &["id=\"error-title\"", "id=\"error-description\"", "<code id=\"error-id\">id</code>"]);
 }
 

@@ -8,6 +8,7 @@ use oidc::discovery::Endpoint;
 use crate::call::Call;
 use crate::cors;
 
+mod account;
 mod authorize;
 mod consent;
 mod documents;
@@ -24,7 +25,7 @@ mod userinfo;
 pub(crate) fn allowed(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Discovery | Endpoint::Jwks => "GET, HEAD, OPTIONS",
-        Endpoint::Authorization => "GET, POST",
+        Endpoint::Authorization | Endpoint::Account => "GET, POST",
         Endpoint::Token | Endpoint::Revocation => "POST, OPTIONS",
         Endpoint::Userinfo => "GET, POST, OPTIONS",
         Endpoint::Introspection | Endpoint::Login | Endpoint::SelectAccount | Endpoint::Consent => "POST",
@@ -45,6 +46,7 @@ pub(crate) fn methods(endpoint: Endpoint) -> MethodRouter {
         Endpoint::Login => post(login::post),
         Endpoint::SelectAccount => post(select_account::post),
         Endpoint::Consent => post(consent::post),
+        Endpoint::Account => get(account::get).post(account::post),
         Endpoint::Style => get(style::get),
     }
 }
