@@ -53,6 +53,9 @@ struct Cli {
 #[tokio::main]
 async fn main() -> Result<()> {
     let Cli { listen, credentials, issuer, client_id, client_secret, scope } = Cli::parse();
+    // Built together with the server, the HTTP client is one that is told its cryptography, and panics where it is not.
+    // That somebody else has told it already is as good.
+    let _told = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let source = match credentials {
         Some(path) => Source::File(path),
         None => Source::Given {
