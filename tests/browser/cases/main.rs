@@ -1,5 +1,6 @@
 //! The provider's pages and the code flow, in a real browser.
 
+mod account;
 mod broken;
 mod cluster;
 mod consent;
