@@ -174,7 +174,7 @@ pub async fn withdrawing_ends_all_that_the_application_has(store: Subjected) {
             with(1, |_| {}),
             with(2, |granted| granted.session = None),
             FamilyRecord { refresh: None, ..with(3, |_| {}) },
-            with(4, |granted| granted.issuer = "https://other.example".to_owned()),
+            with(4, |granted| "https://other.example".clone_into(&mut granted.issuer)),
             with(5, |granted| granted.user_uid = Uid::new("other")),
             with(6, |granted| granted.application_uid = Uid::new("other")),
             FamilyRecord { revoked_at: Some(NOW.plus_secs(-9)), ..with(7, |_| {}) },
