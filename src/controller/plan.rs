@@ -333,8 +333,8 @@ impl View<'_> {
         let wanted = self.desired.providers.get(provider);
         let versions = self.world.materials.get(provider).and_then(crate::material::Material::versions);
         let (Some(record), Some((server_key, signing))) = (record, versions) else {
-            // Nothing is written for it, and so nothing is waited for.
-            return Progress::Known(Servers::default());
+            // Where nothing is to be written for it, nothing is waited for.
+            return if wanted.is_some() { Progress::Unwritten } else { Progress::Known(Servers::default()) };
         };
         if wanted.is_some_and(|wanted| record.record != *wanted) {
             return Progress::Unwritten;
