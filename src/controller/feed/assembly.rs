@@ -1,13 +1,13 @@
 //! What a server has been told, put together. Pure.
 
+mod entries;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{ObjectKey, RecordKind};
 use compile::keys::{SERVER_KEY_SUFFIX, SIGNING_KEYS_SUFFIX, server_keys, signing_keys};
-use compile::record::{
-    ClientPayload, DedicatedIssuer, FORMAT, ProviderPayload, RealmPayload, Record, RecordError, UserPayload,
-};
+use compile::record::{ClientPayload, DedicatedIssuer, FORMAT, ProviderPayload, RealmPayload, UserPayload};
 use crypto::{KeyRing, ServerKeys, b64, hash};
 use oidc::account::{Account, Accounts};
 use oidc::acknowledge::{Loaded, MAX_UNREADABLE};
@@ -16,8 +16,8 @@ use oidc::client::Client;
 use oidc::ids::Uid;
 use oidc::uri::Issuer;
 
+use self::entries::Entries;
 use super::Part;
-use crate::garbage::is_much;
 use crate::names::{provider_record, with_suffix};
 use crate::observed::{ObservedRecord, ObservedSecret};
 use crate::source::Item;
@@ -63,115 +63,6 @@ struct Dedicated {
 
 /// The digest of a catalog without issuers.
 const NOTHING: &str = "none";
-
-/// The records of one kind, by name.
-#[derive(Debug)]
-struct Entries<T> {
-    entries: BTreeMap<String, Entry<T>>,
-    /// The newest version seen.
-    version: u128,
-}
-
-#[derive(Debug)]
-struct Entry<T> {
-    record: Record,
-    state: State,
-    /// What is served of it.
-    value: Option<T>,
-    /// It was deleted, and that is not settled yet.
-    gone: bool,
-}
-
-#[derive(Debug)]
-enum State {
-    /// It was not looked into, or under other keys.
-    New,
-    /// It is served as it is.
-    Read,
-    /// It is not, and why.
-    Unreadable(RecordError),
-}
-
-impl<T> Default for Entries<T> {
-    fn default() -> Self {
-        Self { entries: BTreeMap::new(), version: 0 }
-    }
-}
-
-impl<T: Clone> Entries<T> {
-    fn take(&mut self, delta: Delta<Item>) {
-        match delta {
-            Delta::Put(key, Item::Record(observed)) => {
-                let ObservedRecord { version, record, .. } = *observed;
-                self.version = self.version.max(version);
-                // What was served stays until the new version was looked into.
-                let value = self.entries.remove(&key.name).and_then(|before| before.value);
-                self.entries.insert(key.name, Entry { record, state: State::New, value, gone: false });
-            }
-            Delta::Put(..) => {}
-            Delta::Dropped(key) => {
-                if let Some(entry) = self.entries.get_mut(&key.name) {
-                    entry.gone = true;
-                }
-            }
-        }
-    }
-
-    fn look_again(&mut self) {
-        for entry in self.entries.values_mut() {
-            entry.state = State::New;
-        }
-    }
-
-    /// Looks into what is new. Returns whether something that is served has changed.
-    fn read(&mut self, provider: &Uid, read: impl Fn(&Record) -> Result<Option<T>, RecordError>) -> bool {
-        let mut changed = false;
-        for (name, entry) in &mut self.entries {
-            if !matches!(entry.state, State::New) || entry.record.provider != *provider {
-                continue;
-            }
-            changed = true;
-            match read(&entry.record) {
-                Ok(value) => {
-                    entry.value = value;
-                    entry.state = State::Read;
-                }
-                Err(error) => {
-                    tracing::warn!("record {name} of {} is not loaded: {error}", entry.record.source);
-                    // The record may be fine and this server behind: it goes on with what it could read.
-                    if !error.may_be_ahead() {
-                        entry.value = None;
-                    }
-                    entry.state = State::Unreadable(error);
-                }
-            }
-        }
-        changed
-    }
-
-    fn values<'e>(&'e self, provider: &'e Uid) -> impl Iterator<Item = (&'e String, &'e Entry<T>, &'e T)> {
-        let here = self.entries.iter().filter(|(_, entry)| entry.record.provider == *provider);
-        here.filter_map(|(name, entry)| Some((name, entry, entry.value.as_ref()?)))
-    }
-
-    fn unreadable(&self) -> impl Iterator<Item = (&String, &RecordError)> {
-        self.entries.iter().filter_map(|(name, entry)| match &entry.state {
-            State::Unreadable(error) => Some((name, error)),
-            State::New | State::Read => None,
-        })
-    }
-
-    fn lost_much(&self) -> bool {
-        let (gone, all) = (self.entries.values().filter(|entry| entry.gone).count(), self.entries.len());
-        gone > 0 && (gone == all || is_much(gone, all))
-    }
-
-    fn settle(&mut self) -> bool {
-        let before = self.entries.len();
-        self.entries.retain(|_, entry| !entry.gone);
-        self.entries.len() != before
-    }
-}
 
 impl Assembly {
     /// A server of this provider, that was told nothing yet.

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use compile::inputs::Epoch;
 use compile::keys::{fresh_server_key, signing_data};
-use compile::record::{ClientParts, DedicatedIssuer, KnownPassword, Place, Subject};
+use compile::record::{ClientParts, DedicatedIssuer, KnownPassword, Place, Record, Subject};
 use crypto::{Algorithm, KeyState, RingKey, Secret, SigningKey};
 use oidc::catalog::RealmSettings;
 use oidc::ids::{ClientId, Username};
