@@ -50,6 +50,9 @@ pub struct Chrome {
 impl Chrome {
     /// Starts both with an empty profile; the driver's log goes into the folder `logs`.
     pub async fn start(javascript: JavaScript, logs: &Path) -> Result<Self> {
+        // Built together with the server, the driver's HTTP client is one that is told its cryptography, and panics where
+        // it is not. That somebody else has told it already is as good.
+        let _told = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let chromium = tools::require("chromium")?;
         let profile = tempfile::tempdir().context("make a browser profile")?;
         let mut capabilities = DesiredCapabilities::chrome();
