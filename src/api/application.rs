@@ -84,7 +84,8 @@ pub struct OidcApplicationSpec {
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic", "x-kubernetes-validations" = unique()))]
     pub redirect_uris: Vec<RedirectUri>,
 
-    /// Where the browser may be sent after logout.
+    /// Where the browser may be sent after logout. A logout request has to name one of them
+    /// exactly, and the application by its client ID or an ID token of it.
     #[serde(rename = "postLogoutRedirectURIs", default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic", "x-kubernetes-validations" = unique()))]
     pub post_logout_redirect_uris: Vec<RedirectUri>,

@@ -47,6 +47,7 @@ pub(crate) struct Application<'a> {
     /// What its provider, if there is one that permits the namespace, says.
     pub(crate) attached: Option<Attached<'a>>,
     redirect_uris: Vec<RedirectUri>,
+    post_logout_redirect_uris: Vec<RedirectUri>,
     /// Of pairwise subjects; none: they are public.
     sector: Option<String>,
     scopes: ScopeSet,
@@ -154,7 +155,7 @@ impl<'a> Application<'a> {
             }
         };
         diagnostics.extend(unsupported::application(spec));
-        let (redirect_uris, scopes) = shapes(object, &mut diagnostics);
+        let Shapes { redirect_uris, post_logout_redirect_uris, scopes } = shapes(object, &mut diagnostics);
         let sector = sector::sector(spec, &redirect_uris).unwrap_or_else(|diagnostic| {
             diagnostics.push(diagnostic);
             None
@@ -164,7 +165,20 @@ impl<'a> Application<'a> {
         diagnostics.sort_by_key(|diagnostic| diagnostic.condition != ConditionType::Accepted);
         let uid = object.metadata.uid.clone().map(Uid::new);
         let introspects = BTreeSet::new();
-        Self { key, object, uid, own, accounts, introspects, attached, redirect_uris, sector, scopes, diagnostics }
+        Self {
+            key,
+            object,
+            uid,
+            own,
+            accounts,
+            introspects,
+            attached,
+            redirect_uris,
+            post_logout_redirect_uris,
+            sector,
+            scopes,
+            diagnostics,
+        }
     }
 
     /// The application and its accounts.
@@ -287,19 +301,31 @@ fn group_values(
     values
 }
 
+/// See [`shapes`].
+struct Shapes {
+    redirect_uris: Vec<RedirectUri>,
+    post_logout_redirect_uris: Vec<RedirectUri>,
+    scopes: ScopeSet,
+}
+
 /// What the schema judged, as the types that the server trusts. A stored object may be older than the schema.
-fn shapes(object: &OidcApplication, diagnostics: &mut Vec<Diagnostic>) -> (Vec<RedirectUri>, ScopeSet) {
+fn shapes(object: &OidcApplication, diagnostics: &mut Vec<Diagnostic>) -> Shapes {
     let spec = &object.spec;
     let mut refuse = |path: String, message: String| {
         diagnostics.push(Diagnostic::new(Reason::UnsupportedValue, path, message));
     };
-    let mut redirect_uris = Vec::new();
-    for (index, uri) in spec.redirect_uris.iter().enumerate() {
-        match RedirectUri::parse(uri) {
-            Ok(uri) => redirect_uris.push(uri),
-            Err(error) => refuse(format!("spec.redirectURIs[{index}]"), error.to_string()),
+    let mut uris = |field: &str, written: &[api::RedirectUri]| {
+        let mut uris = Vec::new();
+        for (index, uri) in written.iter().enumerate() {
+            match RedirectUri::parse(uri) {
+                Ok(uri) => uris.push(uri),
+                Err(error) => refuse(format!("spec.{field}[{index}]"), error.to_string()),
+            }
         }
-    }
+        uris
+    };
+    let redirect_uris = uris("redirectURIs", &spec.redirect_uris);
+    let post_logout_redirect_uris = uris("postLogoutRedirectURIs", &spec.post_logout_redirect_uris);
     let mut scopes = Vec::new();
     for (index, scope) in spec.scopes.iter().enumerate() {
         match ScopeToken::parse(scope) {
@@ -334,5 +360,5 @@ fn shapes(object: &OidcApplication, diagnostics: &mut Vec<Diagnostic>) -> (Vec<R
         let message = "must not look like a derived client ID (labels joined by dots): those belong to namespaces";
         diagnostics.push(Diagnostic::new(Reason::ClientIDNotAllowed, "spec.clientID", message));
     }
-    (redirect_uris, scopes.into_iter().collect())
+    Shapes { redirect_uris, post_logout_redirect_uris, scopes: scopes.into_iter().collect() }
 }

@@ -94,7 +94,6 @@ impl Plan {
             ValueSource::ClientSecret if secret.source == SecretSource::Reference => {
                 Err("a client secret by reference is not copied: mount the Secret that it comes from")
             }
-            ValueSource::EndSessionURL => Err("the logout endpoint is not supported yet: take EndSessionURL out"),
             ValueSource::ClientID
             | ValueSource::ClientSecret
             | ValueSource::IssuerURL
@@ -103,6 +102,7 @@ impl Plan {
             | ValueSource::TokenURL
             | ValueSource::UserinfoURL
             | ValueSource::JWKSURL
+            | ValueSource::EndSessionURL
             | ValueSource::DerivedKey => Ok(()),
         };
         let mut data = BTreeMap::new();
@@ -175,8 +175,7 @@ impl Plan {
                         ValueSource::TokenURL => text.push_str(&endpoint(Endpoint::Token)),
                         ValueSource::UserinfoURL => text.push_str(&endpoint(Endpoint::Userinfo)),
                         ValueSource::JWKSURL => text.push_str(&endpoint(Endpoint::Jwks)),
-                        // Refused above, since there is no such endpoint yet.
-                        ValueSource::EndSessionURL => {}
+                        ValueSource::EndSessionURL => text.push_str(&endpoint(Endpoint::EndSession)),
                         ValueSource::DerivedKey => text.push_str(derive(key)?.expose()),
                     },
                 }

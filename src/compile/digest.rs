@@ -132,6 +132,7 @@ fn client(client: &Client) -> [u8; 32] {
         display_name,
         authentication,
         redirect_uris,
+        post_logout_redirect_uris,
         application_type,
         grant_types,
         response_types,
@@ -192,6 +193,7 @@ fn client(client: &Client) -> [u8; 32] {
     writer.text(subject_type.as_str());
     writer.optional(sector_key.as_ref().map(|key| key.expose().as_str()));
     writer.texts(redirect_uris.iter().map(RedirectUri::as_str));
+    writer.texts(post_logout_redirect_uris.iter().map(RedirectUri::as_str));
     writer.text(match application_type {
         ApplicationType::Web => "web",
         ApplicationType::Native => "native",

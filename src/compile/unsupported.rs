@@ -29,12 +29,6 @@ impl Found {
 pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
     const REMOVE: &str = "take it out";
     let mut found = Found::default();
-    found.note(
-        !spec.post_logout_redirect_uris.is_empty(),
-        "spec.postLogoutRedirectURIs",
-        "logout by the application",
-        REMOVE,
-    );
     for (index, grant) in spec.grant_types.iter().enumerate() {
         let missing = match grant {
             GrantType::AuthorizationCode

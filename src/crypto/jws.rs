@@ -101,6 +101,15 @@ impl<'a> Unverified<'a> {
         serde_json::from_slice::<Claimed>(&self.payload).ok().map(|claimed| claimed.sub)
     }
 
+    /// Whom it claims to be for, if that is one: good for nothing but to look up with whose secret to verify it.
+    pub fn claimed_audience(&self) -> Option<String> {
+        #[derive(serde::Deserialize)]
+        struct Claimed {
+            aud: String,
+        }
+        serde_json::from_slice::<Claimed>(&self.payload).ok().map(|claimed| claimed.aud)
+    }
+
     /// Verifies with the key of the ring that `kid` names. A token without `kid` is none of ours.
     pub fn verify<T: DeserializeOwned>(self, keys: &KeyRing, expect: &Expect<'_>) -> Result<Verified<T>, JwsError> {
         self.check_header(expect)?;

@@ -29,6 +29,10 @@ pub enum Purpose {
     ConsentHandle,
     /// The way back into an authorization request after login.
     ResumeHandle,
+    /// A page that asks whether somebody wants to log out.
+    LogoutHandle,
+    /// The way of a posted logout to a GET.
+    LogoutResumeHandle,
     /// The verifier that stands for a generated client secret.
     ClientSecret,
     /// Secret values inside records.
@@ -49,10 +53,12 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::LoginHandle,
         Self::ConsentHandle,
         Self::ResumeHandle,
+        Self::LogoutHandle,
+        Self::LogoutResumeHandle,
         Self::ClientSecret,
         Self::RecordSeal,
         Self::RecordMac,
@@ -69,6 +75,8 @@ impl Purpose {
             Self::LoginHandle => "login-handle",
             Self::ConsentHandle => "consent-handle",
             Self::ResumeHandle => "resume-handle",
+            Self::LogoutHandle => "logout-handle",
+            Self::LogoutResumeHandle => "logout-resume-handle",
             Self::ClientSecret => "client-secret",
             Self::RecordSeal => "record-seal",
             Self::RecordMac => "record-mac",

@@ -124,6 +124,9 @@ pub struct Client {
     pub sector_key: Option<Secret<String>>,
     /// Registered redirect URIs, compared exactly.
     pub redirect_uris: Vec<RedirectUri>,
+    /// Where a browser may be sent after a logout, compared exactly (RP-Initiated Logout §3.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
     /// Web or native.
     pub application_type: ApplicationType,
     /// Grants that it may use.

@@ -44,6 +44,10 @@ endpoints! {
     Revocation = "/token/revocation";
     /// OIDC Core §5.3.
     Userinfo = "/me";
+    /// RP-Initiated Logout §2.
+    EndSession = "/session/end";
+    /// Where the page that asks about a logout is posted.
+    EndSessionConfirm = "/session/end/confirm";
     /// Where the login form is posted.
     Login = "/interaction/login";
     /// Where the account chooser is posted.
@@ -79,6 +83,7 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
         "revocation_endpoint": url(Endpoint::Revocation),
         "revocation_endpoint_auth_methods_supported": wire(ClientAuthMethod::ALL, ClientAuthMethod::as_str),
         "userinfo_endpoint": url(Endpoint::Userinfo),
+        "end_session_endpoint": url(Endpoint::EndSession),
         "jwks_uri": url(Endpoint::Jwks),
         "scopes_supported": wire(StandardScope::ALL, StandardScope::as_str),
         "response_types_supported": wire(ResponseType::ALL, ResponseType::as_str),

@@ -3,7 +3,7 @@
 //! Reading order: [`ids`], [`time`], [`scope`], [`permission`], [`uri`] (words) → [`client`], [`account`], [`catalog`] (what is served)
 //! → [`records`] (what survives a restart) → [`authorize`] (the request as stages) → [`client_auth`], [`token`],
 //! [`issue`] (the token endpoint) → [`access_token`], [`refresh_token`] (read back), [`userinfo`],
-//! [`introspection`], [`revocation`] → [`account_page`] → [`discovery`].
+//! [`introspection`], [`revocation`] → [`logout`], [`account_page`] → [`discovery`].
 //!
 //! This member waits for nothing, reads no clock and draws no randomness: all three are arguments. It knows no HTTP
 //! framework and no database.
@@ -25,9 +25,11 @@ pub mod client_auth;
 pub mod discovery;
 mod family;
 pub mod form;
+mod id_token_hint;
 pub mod ids;
 pub mod introspection;
 pub mod issue;
+pub mod logout;
 pub mod opaque;
 pub mod permission;
 pub mod pkce;

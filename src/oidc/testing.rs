@@ -33,6 +33,8 @@ pub const NOW: Time = Time::from_secs(1_800_000_000);
 pub const ISSUER: &str = "https://id.example.com/oidc";
 /// The redirect URI of [`client`].
 pub const CALLBACK: &str = "https://notes.example.com/cb";
+/// The post-logout redirect URI of [`client`].
+pub const AFTER_LOGOUT: &str = "https://notes.example.com/bye";
 /// The secret of [`client`]; every character that an encoding could lose.
 pub const SECRET: &str = "s3cret+with special%characters";
 /// The secret of [`symmetric_client`].
@@ -100,6 +102,7 @@ pub fn client() -> Client {
         subject_type: SubjectType::Public,
         sector_key: None,
         redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
+        post_logout_redirect_uris: vec![RedirectUri::parse(AFTER_LOGOUT).unwrap()],
         application_type: ApplicationType::Web,
         grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
         response_types: BTreeSet::from([ResponseType::Code]),

@@ -14,7 +14,7 @@ use oidc::records::CodeRecord;
 use oidc::refusal::{ErrorCode, Why};
 
 use crate::call::Call;
-use crate::metrics::{LoginOutcome, TokenKind, route_name};
+use crate::metrics::{LoginOutcome, LogoutOutcome, TokenKind, route_name};
 
 /// One line; every one names request, issuer and address.
 macro_rules! audit {
@@ -53,6 +53,14 @@ impl Call {
         self.shared.metrics.login(outcome);
         let user = account.map(|account| account.username.as_str());
         audit!(self, "login", outcome = outcome.as_str(), user.name = user, user.known = account.is_some());
+    }
+
+    /// A logout came to an end. `client` is the one that was named; that it asked is not proved.
+    pub(crate) fn audit_logout(&self, outcome: LogoutOutcome, session: Option<SessionId>, client: Option<&Client>) {
+        self.shared.metrics.logout(outcome);
+        let session = session.map(|session| session.to_string());
+        let client = client.map(|client| client.id.as_str());
+        audit!(self, "logout", outcome = outcome.as_str(), session.id = session, client.id = client);
     }
 
     /// A person pressed a button on the consent page.

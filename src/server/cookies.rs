@@ -48,10 +48,20 @@ impl CookieNames {
         self.set(&self.binding, &b64::encode(value.expose()))
     }
 
+    /// The headers that take both cookies away again. The attributes are those with which they were set: browsers take no
+    /// `__Host-` cookie away by any others.
+    pub(crate) fn clear(&self) -> [HeaderValue; 2] {
+        [&self.session, &self.binding].map(|name| self.put(name, "", "; Max-Age=0"))
+    }
+
     /// A cookie that ends with the browser session; how long it is good for is the server's to say.
     fn set(&self, name: &str, value: &str) -> HeaderValue {
+        self.put(name, value, "")
+    }
+
+    fn put(&self, name: &str, value: &str, age: &str) -> HeaderValue {
         let secure = if self.secure { "; Secure" } else { "" };
-        let text = format!("{name}={value}; Path=/{secure}; HttpOnly; SameSite=Lax");
+        let text = format!("{name}={value}; Path=/{secure}; HttpOnly; SameSite=Lax{age}");
         let mut header = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
         header.set_sensitive(true);
         header
@@ -89,6 +99,11 @@ mod tests {
         // The tag is the start of `printf %s ISSUER | sha256sum`.
         check("https://id.example.com/oidc", "__Host-pc-4cb7f85f=v; Path=/; Secure; HttpOnly; SameSite=Lax");
         check("http://127.0.0.1:8080/oidc", "pc-ee0c7b9f=v; Path=/; HttpOnly; SameSite=Lax");
+        assert_eq!(
+            names("https://id.example.com/oidc").clear(),
+            ["", "-b"]
+                .map(|end| format!("__Host-pc-4cb7f85f{end}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"))
+        );
     }
 
     #[test]

@@ -36,7 +36,7 @@ use crate::trouble::{Trouble, log_issue, log_store};
 
 /// Octets of a sealed request at the most: it must fit into a URL that every browser and proxy passes on, and into a
 /// form beside the other fields.
-const MAX_HANDLE: usize = 40 * 1024;
+pub(crate) const MAX_HANDLE: usize = 40 * 1024;
 
 /// What a request may grow by between a page and the redirect after it, so that no login is lost to the limit.
 const RESUME_ROOM: usize = 1024;
@@ -77,7 +77,7 @@ enum Stop<'c> {
 impl Stop<'_> {
     fn respond(self, call: &Call) -> Response {
         match self {
-            Self::Page(error, client) => reply::shown(call, &error, client),
+            Self::Page(error, client) => reply::shown(call, Endpoint::Authorization, &error, client),
             Self::Redirect(error, client) => reply::refused(call, error, client),
             Self::Paused(response) => *response,
         }

@@ -39,6 +39,7 @@ mod interaction;
 mod internal;
 mod listen;
 mod loaded;
+mod logout;
 mod metrics;
 #[cfg(test)]
 mod mistakes;

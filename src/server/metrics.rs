@@ -26,6 +26,7 @@ pub(crate) struct Metrics {
     tokens: Family<TokenLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
     logins: Family<LoginLabels, Counter>,
+    logouts: Family<OutcomeLabel, Counter>,
     password_queue: Gauge,
     key_fetches: KeyFetches,
 }
@@ -73,6 +74,28 @@ impl LoginOutcome {
             Self::Failed => "failed",
             Self::Throttled => "throttled",
             Self::Busy => "busy",
+        }
+    }
+}
+
+/// How a logout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogoutOutcome {
+    /// The application's hint named the login of this browser.
+    Hint,
+    /// The person said so on the page.
+    Confirmed,
+    /// The person stays.
+    Declined,
+}
+
+impl LogoutOutcome {
+    /// The label.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hint => "hint",
+            Self::Confirmed => "confirmed",
+            Self::Declined => "declined",
         }
     }
 }
@@ -131,10 +154,11 @@ impl Metrics {
             tokens: Family::default(),
             refusals: Family::default(),
             logins: Family::default(),
+            logouts: Family::default(),
             password_queue: Gauge::default(),
             key_fetches: KeyFetches::default(),
         };
-        let Self { registry, requests, durations, tokens, refusals, logins, password_queue, key_fetches } =
+        let Self { registry, requests, durations, tokens, refusals, logins, logouts, password_queue, key_fetches } =
             &mut metrics;
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
@@ -145,6 +169,7 @@ impl Metrics {
         registry.register("tokens_issued", "Tokens issued", tokens.clone());
         registry.register("refusals", "Protocol requests refused", refusals.clone());
         registry.register("logins", "Login attempts", logins.clone());
+        registry.register("logouts", "Logouts that were asked for", logouts.clone());
         registry.register("password_queue_depth", "Passwords that wait to be verified", password_queue.clone());
         registry.register("client_key_fetches", "Fetches of keys that clients publish", key_fetches.0.clone());
         metrics
@@ -178,6 +203,11 @@ impl Metrics {
         self.logins.get_or_create(&LoginLabels { outcome: outcome.as_str() }).inc();
     }
 
+    /// A logout came to an end.
+    pub(crate) fn logout(&self, outcome: LogoutOutcome) {
+        self.logouts.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
+    }
+
     /// Where fetches of keys are counted.
     pub(crate) fn key_fetches(&self) -> KeyFetches {
         self.key_fetches.clone()
@@ -202,6 +232,8 @@ pub(crate) const fn route_name(endpoint: Endpoint) -> &'static str {
         Endpoint::Introspection => "introspection",
         Endpoint::Revocation => "revocation",
         Endpoint::Userinfo => "userinfo",
+        Endpoint::EndSession => "end_session",
+        Endpoint::EndSessionConfirm => "end_session_confirm",
         Endpoint::Login => "login",
         Endpoint::SelectAccount => "select_account",
         Endpoint::Consent => "consent",

@@ -111,6 +111,19 @@ async fn what_developers_are_told_of_their_mistakes() {
         note(title, &lines, &outcome);
     }
 
+    let bye = "post_logout_redirect_uri=https%3A%2F%2Fnotes.example.com%2Fbye";
+    for (title, query) in [
+        ("a way back from a logout, and no word of whose it is", bye.to_owned()),
+        ("a way back from a logout that is not registered", format!("client_id=team-a.notes&{bye}%2F")),
+        (
+            "an id_token of another application as the hint of a logout",
+            format!("client_id=team-a.notes&{bye}&id_token_hint=a.b.c"),
+        ),
+    ] {
+        let (lines, outcome) = captured(open(&server, &format!("/oidc/session/end?{query}"))).await;
+        note(title, &lines, &outcome);
+    }
+
     let code = server.browser().code(&auth_url("")).await;
     let good = token_form(&code);
     let secret = testing::SECRET_IN_FORM;

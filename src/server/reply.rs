@@ -28,15 +28,19 @@ pub(crate) fn refused(call: &Call, error: RedirectError, client: &Client) -> Res
 }
 
 /// Shows an error that may be sent to no application.
-pub(crate) fn shown(call: &Call, error: &PageError, client: Option<&Client>) -> Response {
-    call.audit_refusal(Endpoint::Authorization, error.code, error.why, client);
+pub(crate) fn shown(call: &Call, endpoint: Endpoint, error: &PageError, client: Option<&Client>) -> Response {
+    call.audit_refusal(endpoint, error.code, error.why, client);
     let (status, code) = (StatusCode::BAD_REQUEST, error.code.as_str());
     match call.wants {
         Wants::Json => json_error(status, code, error.description, &call.id),
         Wants::Html => {
             let page = ErrorPage {
                 frame: Frame::of(&call.site),
-                title: "This sign-in request cannot be used",
+                title: if endpoint == Endpoint::EndSession {
+                    "This sign-out request cannot be used"
+                } else {
+                    "This sign-in request cannot be used"
+                },
                 description: error.description,
                 advice: Some(
                     "Go back to the application and try again. If it happens again, tell its developer the error ID.",

@@ -65,7 +65,8 @@ pub(crate) async fn find<'c>(
     Ok(judge(realm, record, now))
 }
 
-/// The row that the browser's cookie names, live or not, provided that the cookie proves it: what a login replaces.
+/// The row that the browser's cookie names, live or not, provided that the cookie proves it: what a login replaces
+/// and a logout ends.
 ///
 /// # Errors
 /// The store did not answer.

@@ -15,6 +15,7 @@ mod harness;
 mod interaction;
 mod introspection;
 mod issuers;
+mod logout;
 mod matrix;
 mod pairwise;
 mod password;

@@ -24,12 +24,16 @@ const WRONG: &[(&str, &str)] = &[
 /// What an endpoint takes.
 fn method(endpoint: Endpoint) -> Method {
     match endpoint {
-        Endpoint::Discovery | Endpoint::Jwks | Endpoint::Style | Endpoint::Authorization | Endpoint::Userinfo => {
-            Method::GET
-        }
+        Endpoint::Discovery
+        | Endpoint::Jwks
+        | Endpoint::Style
+        | Endpoint::Authorization
+        | Endpoint::EndSession
+        | Endpoint::Userinfo => Method::GET,
         Endpoint::Token
         | Endpoint::Introspection
         | Endpoint::Revocation
+        | Endpoint::EndSessionConfirm
         | Endpoint::Login
         | Endpoint::SelectAccount
         | Endpoint::Consent
@@ -46,6 +50,8 @@ fn is_document(endpoint: Endpoint) -> bool {
         | Endpoint::Token
         | Endpoint::Introspection
         | Endpoint::Revocation
+        | Endpoint::EndSession
+        | Endpoint::EndSessionConfirm
         | Endpoint::Login
         | Endpoint::SelectAccount
         | Endpoint::Consent
@@ -70,12 +76,14 @@ async fn check(name: &str, expect: impl Fn(Endpoint) -> u16, ask: impl AsyncFn(E
 async fn nobody_and_the_wrong_client_get_nothing_from_any_endpoint() {
     let provider = Provider::new();
     let expect = |endpoint| match endpoint {
-        Endpoint::Discovery | Endpoint::Jwks | Endpoint::Style => 200,
+        // Whoever asks for a logout is shown the page that asks back.
+        Endpoint::Discovery | Endpoint::Jwks | Endpoint::Style | Endpoint::EndSession => 200,
         Endpoint::Userinfo => 401,
         Endpoint::Authorization
         | Endpoint::Token
         | Endpoint::Introspection
         | Endpoint::Revocation
+        | Endpoint::EndSessionConfirm
         | Endpoint::Login
         | Endpoint::SelectAccount
         | Endpoint::Consent
@@ -102,7 +110,12 @@ async fn t_p37_a_parameter_twice_is_refused_by_every_endpoint_that_reads_any() {
         let name = match endpoint {
             Endpoint::Authorization => return [GOOD, &[("client_id", "team-a.notes")]].concat(),
             Endpoint::Userinfo => "access_token",
-            Endpoint::Login | Endpoint::SelectAccount | Endpoint::Consent | Endpoint::Account => "handle",
+            Endpoint::EndSession => "id_token_hint",
+            Endpoint::EndSessionConfirm
+            | Endpoint::Login
+            | Endpoint::SelectAccount
+            | Endpoint::Consent
+            | Endpoint::Account => "handle",
             Endpoint::Discovery
             | Endpoint::Jwks
             | Endpoint::Style

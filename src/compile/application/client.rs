@@ -66,6 +66,7 @@ pub(crate) fn client(
         },
         sector_key,
         redirect_uris: application.redirect_uris.clone(),
+        post_logout_redirect_uris: application.post_logout_redirect_uris.clone(),
         application_type,
         grant_types: spec.grant_types.iter().filter_map(|grant| GrantType::from_wire(grant.as_str())).collect(),
         response_types: spec
@@ -152,6 +153,7 @@ pub(crate) fn account_client(
         subject_type: SubjectType::Public,
         sector_key: None,
         redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
         grant_types: BTreeSet::from([GrantType::ClientCredentials]),
         response_types: BTreeSet::new(),
         scopes: ScopeSet::default(),

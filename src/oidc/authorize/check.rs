@@ -2,21 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crypto::{Algorithm, Audience, Expect, Expired, Unverified, Verified, VerifyingKey};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use super::address::brings_tokens;
 use super::{Addressed, Checked, Demands, Dropped, Param, RedirectError};
 use crate::audience::{self, Untargeted};
 use crate::claims::ClaimsParameter;
 use crate::client::{GrantType, Pkce, RefreshTokenIssuance, ResponseMode, ResponseType};
+use crate::id_token_hint;
 use crate::ids::Subject;
 use crate::pkce::Challenge;
 use crate::prompt::{self, Prompt, PromptError};
 use crate::refusal::{ErrorCode, Why};
 use crate::scope::{ScopeSet, StandardScope};
-use crate::time::{CLOCK_TOLERANCE_SECONDS, Time};
+use crate::time::Time;
 
 /// One failed check.
 type Fault = Untargeted;
@@ -275,37 +272,13 @@ impl<'c> Addressed<'c> {
 
     /// OIDC Core §3.1.2.1: a hint must be an id_token of this issuer for this client; an expired one will do.
     fn hint(&self, now: Time) -> Result<Option<Subject>, Fault> {
-        #[derive(Deserialize)]
-        struct Hint {
-            sub: String,
-            client_id: Option<IgnoredAny>,
-            scope: Option<IgnoredAny>,
-        }
         let Some(text) = self.param(Param::IdTokenHint) else { return Ok(None) };
-        let expect = Expect {
-            typ: &["JWT"],
-            algorithms: &Algorithm::ASYMMETRIC,
-            issuer: self.realm.issuer.as_str(),
-            audience: Audience::AnyOf(&[self.client.id.as_str()]),
-            now: now.secs(),
-            leeway: CLOCK_TOLERANCE_SECONDS,
-            expired: Expired::Accept,
-        };
-        let shared = self.client.shared_secret.as_ref().filter(|_| self.client.id_token.algorithm == Algorithm::HS256);
-        let verified = Unverified::parse(text).and_then(|token| match shared.map(VerifyingKey::from_shared_secret) {
-            // Only what this client's id_tokens are signed with: a public key must never pass for a secret.
-            Some(Ok(key)) => token.verify_with::<Hint>(&key, &Expect { algorithms: &[Algorithm::HS256], ..expect }),
-            Some(Err(_)) | None => token.verify::<Hint>(&self.realm.keys, &expect),
-        });
-        match verified.map(Verified::into_claims) {
-            Ok(Hint { sub, client_id: None, scope: None }) => Ok(Some(Subject::new(sub))),
-            // An access token may have the same type, issuer and audience, where an application wants it so.
-            Ok(Hint { .. }) | Err(_) => Err((
-                ErrorCode::InvalidRequest,
-                Why::HintInvalid,
-                "`id_token_hint` is not an id_token that this issuer made for this application",
-            )),
-        }
+        let hint = id_token_hint::read(self.realm, Some(self.client), text, now).ok_or((
+            ErrorCode::InvalidRequest,
+            Why::HintInvalid,
+            "`id_token_hint` is not an id_token that this issuer made for this application",
+        ))?;
+        Ok(Some(hint.subject))
     }
 }
 

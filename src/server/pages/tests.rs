@@ -64,6 +64,17 @@ fn samples(text: &str) -> Vec<Sample> {
     add("login to the account page", page.render());
     add("account", Ok(account_page(text, &client, false)));
     add("account of nothing", Ok(account_page(text, &client, true)));
+    for (name, client, person) in [
+        ("logout", None, None),
+        ("logout for an application", Some(card()), None),
+        ("logout of a person", Some(card()), Some(person())),
+    ] {
+        let page = LogoutPage { frame: frame(text), client, person, action: "/oidc/session/end/confirm", handle: "h" };
+        add(name, page.render());
+    }
+    for (name, signed_out) in [("signed out", true), ("not signed out", false)] {
+        add(name, LeftPage { frame: frame(text), signed_out }.render());
+    }
     for (name, advice) in [("error", None), ("error with advice", Some("Go back."))] {
         let page = ErrorPage {
             frame: frame(text),
@@ -262,6 +273,16 @@ fn elements_that_others_rely_on() {
     );
     check("account of nothing", &["id=\"no-grants\"", "<p id=\"account-stale\" class=\"alert\" role=\"alert\">"]);
     check("login to the account page", &["<form id=\"login\" method=\"post\"", ">to see your account<"]);
+    check(
+        "logout",
+        &[
+            "<form id=\"logout\" method=\"post\"",
+            "name=\"decision\" value=\"leave\"",
+            "name=\"decision\" value=\"stay\"",
+        ],
+    );
+    check("signed out", &["id=\"signed-out\""]);
+    check("not signed out", &["id=\"not-signed-out\""]);
     check("error", &["id=\"error-title\"", "id=\"error-description\"", "<code id=\"error-id\">id</code>"]);
 }
 

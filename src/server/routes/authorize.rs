@@ -4,6 +4,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::request::Parts;
 use oidc::authorize::{Binding, Handle, HandleError, PageError, Params, Received, Stage};
+use oidc::discovery::Endpoint;
 use oidc::form::FormError;
 use oidc::ids::SessionId;
 use oidc::refusal::{ErrorCode, Why};
@@ -67,5 +68,6 @@ fn unreadable(call: &Call, trouble: Trouble) -> Response {
         FormError::Encoding => "the parameters are not valid percent-encoded UTF-8",
         FormError::TooMany => "there are more than 100 parameters",
     };
-    reply::shown(call, &PageError { code: ErrorCode::InvalidRequest, description, why: Why::ParametersMalformed }, None)
+    let error = PageError { code: ErrorCode::InvalidRequest, description, why: Why::ParametersMalformed };
+    reply::shown(call, Endpoint::Authorization, &error, None)
 }

@@ -12,6 +12,8 @@ mod account;
 mod authorize;
 mod consent;
 mod documents;
+mod end_session;
+mod end_session_confirm;
 mod introspection;
 mod login;
 mod revocation;
@@ -25,10 +27,14 @@ mod userinfo;
 pub(crate) fn allowed(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Discovery | Endpoint::Jwks => "GET, HEAD, OPTIONS",
-        Endpoint::Authorization | Endpoint::Account => "GET, POST",
+        Endpoint::Authorization | Endpoint::EndSession | Endpoint::Account => "GET, POST",
         Endpoint::Token | Endpoint::Revocation => "POST, OPTIONS",
         Endpoint::Userinfo => "GET, POST, OPTIONS",
-        Endpoint::Introspection | Endpoint::Login | Endpoint::SelectAccount | Endpoint::Consent => "POST",
+        Endpoint::Introspection
+        | Endpoint::EndSessionConfirm
+        | Endpoint::Login
+        | Endpoint::SelectAccount
+        | Endpoint::Consent => "POST",
         Endpoint::Style => "GET, HEAD",
     }
 }
@@ -43,6 +49,8 @@ pub(crate) fn methods(endpoint: Endpoint) -> MethodRouter {
         Endpoint::Introspection => post(introspection::post),
         Endpoint::Revocation => post(revocation::post).options(preflight),
         Endpoint::Userinfo => get(userinfo::answer).post(userinfo::answer).options(preflight),
+        Endpoint::EndSession => get(end_session::get).post(end_session::post),
+        Endpoint::EndSessionConfirm => post(end_session_confirm::post),
         Endpoint::Login => post(login::post),
         Endpoint::SelectAccount => post(select_account::post),
         Endpoint::Consent => post(consent::post),

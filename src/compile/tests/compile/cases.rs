@@ -197,6 +197,7 @@ fn client(client: &Client) -> Value {
     json!({
         "authentication": authentication,
         "redirectURIs": client.redirect_uris,
+        "postLogoutRedirectURIs": client.post_logout_redirect_uris,
         "scopes": client.scopes.to_string(),
         "settings": format!(
             "{} {:?} pkce {:?} consent {:?} access {:?} groups {:?}",

@@ -1,0 +1,174 @@
+//! RP-Initiated Logout §2: one logout, from wherever it comes in to whatever it leads to.
+//!
+//! ```text
+//! LogoutRequest ─ judge ─┬─ session ─┬─ its own hint ──────────────▶ ends ─▶ redirect · page
+//!                │       │  (store)  └─ anything else ─▶ page asks ─▶ ends, or nothing changes
+//!                ▼       ▼
+//!              page    page
+//! ```
+//!
+//! The protocol member judges; this file loads the facts, writes the outcome and renders. A browser in which nobody is
+//! logged in is asked and answered as any other.
+
+use axum::response::Response;
+use crypto::Secret;
+use http::{HeaderMap, StatusCode, header};
+use oidc::authorize::{Binding, PageError};
+use oidc::client::Client;
+use oidc::discovery::Endpoint;
+use oidc::ids::SessionId;
+use oidc::logout::{Judged, LogoutHandle, LogoutRequest, ReturnTo};
+
+use crate::call::Call;
+use crate::flow::MAX_HANDLE;
+use crate::headers::PagePolicy;
+use crate::interaction::bound;
+use crate::metrics::LogoutOutcome;
+use crate::pages::{self, Frame, LeftPage, LogoutPage};
+use crate::reply;
+use crate::session::{self, Session};
+use crate::trouble::Trouble;
+
+/// What a person pressed on the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Leave,
+    Stay,
+}
+
+/// Carries a request as far as it goes.
+pub(crate) async fn run(call: &Call, headers: &HeaderMap, request: LogoutRequest) -> Response {
+    let judged = match judge(call, &request) {
+        Ok(judged) => judged,
+        Err(response) => return *response,
+    };
+    match session(call, headers).await {
+        Ok(Some(session)) if judged.names(&session.login()) => leave(call, headers, &judged, LogoutOutcome::Hint).await,
+        Ok(session) => ask(call, headers, request.clone(), &judged, session.as_ref()),
+        Err(trouble) => trouble.respond(call),
+    }
+}
+
+/// Carries on with what a person has answered to the page about this session.
+pub(crate) async fn answered(
+    call: &Call,
+    headers: &HeaderMap,
+    request: LogoutRequest,
+    asked: Option<SessionId>,
+    answer: Answer,
+) -> Response {
+    let judged = match judge(call, &request) {
+        Ok(judged) => judged,
+        Err(response) => return *response,
+    };
+    let session = match session(call, headers).await {
+        Ok(session) => session,
+        Err(trouble) => return trouble.respond(call),
+    };
+    if session.as_ref().map(Session::id) != asked {
+        // Somebody logged in or out meanwhile: whom the answer was about is not who is here.
+        return ask(call, headers, request.clone(), &judged, session.as_ref());
+    }
+    match answer {
+        Answer::Leave => leave(call, headers, &judged, LogoutOutcome::Confirmed).await,
+        Answer::Stay => {
+            call.audit_logout(LogoutOutcome::Declined, asked, judged.client());
+            left(&LeftPage { frame: Frame::of(&call.site), signed_out: false })
+        }
+    }
+}
+
+/// Asks anew about a request whose page was answered elsewhere or too late.
+pub(crate) async fn ask_again(call: &Call, headers: &HeaderMap, request: LogoutRequest) -> Response {
+    let judged = match judge(call, &request) {
+        Ok(judged) => judged,
+        Err(response) => return *response,
+    };
+    match session(call, headers).await {
+        Ok(session) => ask(call, headers, request.clone(), &judged, session.as_ref()),
+        Err(trouble) => trouble.respond(call),
+    }
+}
+
+/// Judges a request that was posted from wherever, and sends the browser back with it.
+pub(crate) fn take_up_later(call: &Call, request: LogoutRequest) -> Response {
+    if let Err(response) = judge(call, &request) {
+        return *response;
+    }
+    let handle = LogoutHandle::posted(request, call.now).seal(&call.snapshot.catalog.server_keys, call.issuer());
+    if handle.len() > MAX_HANDLE {
+        return Trouble::TooLarge.respond(call);
+    }
+    // The text is base64url: nothing in it needs an escape.
+    reply::see_other(&format!("{}?resume={handle}", call.realm().issuer.endpoint(Endpoint::EndSession.path())))
+}
+
+/// A request that is refused: the person sees a page, whatever address it names.
+pub(crate) fn refused(call: &Call, error: &PageError, client: Option<&Client>) -> Response {
+    reply::shown(call, Endpoint::EndSession, error, client)
+}
+
+fn judge<'c>(call: &'c Call, request: &LogoutRequest) -> Result<Judged<'c>, Box<Response>> {
+    request.judge(call.realm(), call.now).map_err(|error| {
+        let client = request.client_id().and_then(|id| call.realm().client(id));
+        Box::new(refused(call, &error, client))
+    })
+}
+
+async fn session<'c>(call: &'c Call, headers: &HeaderMap) -> Result<Option<Session<'c>>, Trouble> {
+    Ok(session::find(&*call.shared.store, &call.site.cookies, headers, call.realm(), call.now).await?)
+}
+
+fn ask(
+    call: &Call,
+    headers: &HeaderMap,
+    request: LogoutRequest,
+    judged: &Judged<'_>,
+    session: Option<&Session<'_>>,
+) -> Response {
+    bound(call, headers, |binding: &Secret<[u8; 32]>| {
+        let handle = LogoutHandle::asked(request, session.map(Session::id), Binding::of(binding), call.now)
+            .seal(&call.snapshot.catalog.server_keys, call.issuer());
+        if handle.len() > MAX_HANDLE {
+            return Trouble::TooLarge.respond(call);
+        }
+        let page = LogoutPage {
+            frame: Frame::of(&call.site),
+            client: judged.client().map(Into::into),
+            person: session.map(|session| session.account().into()),
+            action: &call.path(Endpoint::EndSessionConfirm),
+            handle: &handle,
+        };
+        let form_action = judged.return_to.as_ref().map(ReturnTo::form_action);
+        let policy = form_action.as_deref().map_or(PagePolicy::Plain, PagePolicy::LeadsTo);
+        pages::respond(StatusCode::OK, &page, policy)
+    })
+}
+
+/// Ends the session that the browser's cookie names, live or not, and sends the browser on.
+async fn leave(call: &Call, headers: &HeaderMap, judged: &Judged<'_>, outcome: LogoutOutcome) -> Response {
+    let (store, cookies) = (&*call.shared.store, &call.site.cookies);
+    let ended = async {
+        let session = session::replaced(store, cookies, headers, call.realm()).await?;
+        if let Some(session) = session {
+            store.end_session(session, call.now).await?;
+        }
+        Ok(session)
+    };
+    match ended.await {
+        Ok(session) => call.audit_logout(outcome, session, judged.client()),
+        Err(error) => return Trouble::Store(error).respond(call),
+    }
+    let mut response = match &judged.return_to {
+        Some(to) => reply::see_other(&to.location()),
+        None => left(&LeftPage { frame: Frame::of(&call.site), signed_out: true }),
+    };
+    for cookie in cookies.clear() {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn left(page: &LeftPage<'_>) -> Response {
+    pages::respond(StatusCode::OK, page, PagePolicy::Plain)
+}
