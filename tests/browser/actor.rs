@@ -34,6 +34,11 @@ impl Actor {
         self.driver.goto(url).await.with_context(|| format!("open {url}"))
     }
 
+    /// The address of a path of the application.
+    pub fn app(&self, path: &str) -> String {
+        self.addresses.app(path)
+    }
+
     /// Opens a path of the application.
     pub async fn open_app(&self, path: &str) -> Result<()> {
         self.open(&self.addresses.app(path)).await

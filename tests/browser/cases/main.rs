@@ -6,6 +6,7 @@ mod cluster;
 mod consent;
 mod history;
 mod login;
+mod logout;
 mod pages;
 mod parameters;
 mod policy;
