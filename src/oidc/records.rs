@@ -156,6 +156,17 @@ pub struct SessionRecord {
     pub expires_at: Time,
 }
 
+/// A client that somebody was logged in to from a session: it hears of the logout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionClient {
+    /// Its `OidcApplication`, by UID.
+    pub application_uid: Uid,
+    /// Its client ID.
+    pub client: ClientId,
+    /// The session by which it knows the login (`sid`): the one in which it was told last.
+    pub sid: SessionId,
+}
+
 /// What a person has agreed to share with a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentRecord {

@@ -1,6 +1,7 @@
 //! The verbs as words, for [`StoreError::doing`](crate::StoreError): the same in every backend.
 
 pub(crate) const CLOSE: &str = "close the database";
+pub(crate) const CLIENTS_OF_SESSION: &str = "list the clients of a session";
 pub(crate) const CONSENTS_OF: &str = "list the consents of a person";
 pub(crate) const END_SESSION: &str = "end a session";
 pub(crate) const END_SESSIONS_OF: &str = "end the sessions of a person";
@@ -9,6 +10,7 @@ pub(crate) const FIND_CONSENT: &str = "find a consent";
 pub(crate) const FIND_FAMILY: &str = "find a family of tokens";
 pub(crate) const FIND_SESSION: &str = "find a session";
 pub(crate) const GRANT_CONSENT: &str = "keep a consent";
+pub(crate) const JOIN_SESSION: &str = "write down a client of a session";
 pub(crate) const OPEN_SESSION: &str = "open a session";
 pub(crate) const PURGE: &str = "purge what is of no use any more";
 pub(crate) const PUT_CODE: &str = "keep a code";

@@ -19,7 +19,7 @@
 use futures::future::BoxFuture;
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 pub use oidc::records::CodeFacts;
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionRecord};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionClient, SessionRecord};
 use oidc::time::Time;
 
 mod doing;
@@ -112,6 +112,14 @@ pub trait Store: Send + Sync + 'static {
     /// never survives a login (session fixation). That the replaced one is gone already is no hindrance; a session cannot
     /// replace itself.
     fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>) -> Answer<'a, ()>;
+
+    /// Writes down that a client was logged in to from the session; the latest `sid` of each client counts. Where the same
+    /// person logs in anew, the session that replaces this one takes them over; else they go with it.
+    fn join_session<'a>(&'a self, id: SessionId, client: &'a SessionClient) -> Answer<'a, Touched>;
+
+    /// The clients that were logged in to from the session, at most `limit` of them, in the order of their applications'
+    /// UIDs.
+    fn clients_of_session(&self, id: SessionId, limit: u32) -> Answer<'_, Vec<SessionClient>>;
 
     /// The session, if it has not been ended. It may have expired: the caller judges times.
     fn find_session(&self, id: SessionId) -> Answer<'_, Option<SessionRecord>>;

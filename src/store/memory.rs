@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 use oidc::records::{
-    Authorization, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, Generation, OnceId, SessionRecord,
+    Authorization, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, Generation, OnceId, SessionClient, SessionRecord,
 };
 use oidc::time::Time;
 
@@ -22,6 +22,7 @@ struct Tables {
     codes: BTreeMap<CodeId, Code>,
     families: BTreeMap<FamilyId, FamilyRecord>,
     sessions: BTreeMap<SessionId, SessionRecord>,
+    session_clients: BTreeMap<(SessionId, Uid), SessionClient>,
     used: BTreeMap<OnceId, Time>,
     /// By issuer, user and application.
     consents: BTreeMap<(String, Uid, Uid), ConsentRecord>,
@@ -56,7 +57,19 @@ impl Tables {
 
     fn end_session(&mut self, id: SessionId, now: Time) -> Ended {
         self.end_grants(now, |granted, refresh| granted.session == Some(id) && refresh.is_none());
-        ended(self.sessions.remove(&id))
+        let outcome = ended(self.sessions.remove(&id));
+        self.drop_orphans();
+        outcome
+    }
+
+    fn clients_of(&self, session: SessionId) -> impl Iterator<Item = &SessionClient> {
+        self.session_clients.iter().filter(move |((of, _), _)| *of == session).map(|(_, client)| client)
+    }
+
+    /// Clients go with their session.
+    fn drop_orphans(&mut self) {
+        let Self { sessions, session_clients, .. } = self;
+        session_clients.retain(|(session, _), _| sessions.contains_key(session));
     }
 }
 
@@ -189,7 +202,14 @@ impl Store for Memory {
             }
             insert(&mut tables.sessions, session.id, session.clone())?;
             if let Some(old) = replaces {
+                let same = |old: &SessionRecord| old.user_uid == session.user_uid && old.issuer == session.issuer;
+                if tables.sessions.get(&old).is_some_and(same) {
+                    let taken: Vec<SessionClient> = tables.clients_of(old).cloned().collect();
+                    let key = |client: &SessionClient| (session.id, client.application_uid.clone());
+                    tables.session_clients.extend(taken.into_iter().map(|client| (key(&client), client)));
+                }
                 tables.sessions.remove(&old);
+                tables.drop_orphans();
             }
             Ok(())
         })
@@ -197,6 +217,23 @@ impl Store for Memory {
 
     fn find_session(&self, id: SessionId) -> Answer<'_, Option<SessionRecord>> {
         self.answer(doing::FIND_SESSION, move |tables| Ok(tables.sessions.get(&id).cloned()))
+    }
+
+    fn join_session<'a>(&'a self, id: SessionId, client: &'a SessionClient) -> Answer<'a, Touched> {
+        self.answer(doing::JOIN_SESSION, move |tables| {
+            if !tables.sessions.contains_key(&id) {
+                return Ok(Touched::Gone);
+            }
+            tables.session_clients.insert((id, client.application_uid.clone()), client.clone());
+            Ok(Touched::Done)
+        })
+    }
+
+    fn clients_of_session(&self, id: SessionId, limit: u32) -> Answer<'_, Vec<SessionClient>> {
+        self.answer(doing::CLIENTS_OF_SESSION, move |tables| {
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            Ok(tables.clients_of(id).take(limit).cloned().collect())
+        })
     }
 
     fn touch_session(&self, id: SessionId, now: Time) -> Answer<'_, Touched> {
@@ -291,7 +328,7 @@ impl Store for Memory {
 
     fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {
         self.answer(doing::PURGE, move |tables| {
-            let Tables { codes, families, sessions, used, consents: _ } = tables;
+            let Tables { codes, families, sessions, session_clients: _, used, consents: _ } = tables;
             let limit = u64::from(limit);
             let expired = families.values().filter(|family| family.expires_at <= now).map(|family| family.id);
             let doomed: BTreeSet<FamilyId> = expired.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
@@ -300,6 +337,7 @@ impl Store for Memory {
             let families = prune(families, limit, |family| doomed.contains(&family.id));
             let sessions = prune(sessions, limit, |session| session.expires_at <= now);
             let used = prune(used, limit, |expires_at| *expires_at <= now);
+            tables.drop_orphans();
             Ok(spent + unspent + families + sessions + used)
         })
     }

@@ -27,6 +27,7 @@ pub mod families;
 pub mod once;
 pub mod purge;
 pub mod races;
+pub mod session_clients;
 pub mod sessions;
 
 /// The store under test, as the server holds it.
@@ -64,6 +65,10 @@ macro_rules! conformance {
             sessions::touching_moves_forwards_only
             sessions::touching_what_is_gone_says_so
             sessions::a_session_ends_once
+            session_clients::clients_of_a_session_are_told_once_each
+            session_clients::nobody_joins_a_session_that_is_gone
+            session_clients::clients_go_with_their_session_however_it_goes
+            session_clients::clients_are_handed_on_when_the_same_person_logs_in_again
             consents::a_consent_is_found_as_it_was_granted
             consents::an_empty_consent_is_found
             consents::scopes_are_united_and_the_latest_time_stays

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::Method;
 use oidc::discovery::Endpoint;
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionRecord};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionClient, SessionRecord};
 use oidc::time::Time;
 use store::memory::Memory;
 use store::{Answer, CodeFacts, Ended, Rotated, Spent, Store, Touched};
@@ -137,6 +137,14 @@ impl Store for Counting {
 
     fn find_session(&self, id: SessionId) -> Answer<'_, Option<SessionRecord>> {
         self.inner.find_session(id)
+    }
+
+    fn join_session<'a>(&'a self, id: SessionId, client: &'a SessionClient) -> Answer<'a, Touched> {
+        self.writing().join_session(id, client)
+    }
+
+    fn clients_of_session(&self, id: SessionId, limit: u32) -> Answer<'_, Vec<SessionClient>> {
+        self.inner.clients_of_session(id, limit)
     }
 
     fn touch_session(&self, id: SessionId, now: Time) -> Answer<'_, Touched> {

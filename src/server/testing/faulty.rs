@@ -1,7 +1,9 @@
 //! A store that never answers as it should.
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionRecord};
+use oidc::records::{
+    CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionClient, SessionRecord,
+};
 use oidc::time::Time;
 use store::{Answer, Ended, Rotated, Spent, Store, StoreError, Touched};
 
@@ -57,6 +59,14 @@ impl Store for Faulty {
     }
 
     fn find_session(&self, _: SessionId) -> Answer<'_, Option<SessionRecord>> {
+        self.fail()
+    }
+
+    fn join_session<'a>(&'a self, _: SessionId, _: &'a SessionClient) -> Answer<'a, Touched> {
+        self.fail()
+    }
+
+    fn clients_of_session(&self, _: SessionId, _: u32) -> Answer<'_, Vec<SessionClient>> {
         self.fail()
     }
 

@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionRecord};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionClient, SessionRecord};
 use oidc::time::Time;
 use rusqlite::{Connection, params};
 
@@ -31,6 +31,7 @@ mod open;
 mod purge;
 mod reader;
 mod schema;
+mod session_clients;
 mod sessions;
 mod statements;
 #[cfg(test)]
@@ -127,6 +128,15 @@ impl Store for Sqlite {
 
     fn find_session(&self, id: SessionId) -> Answer<'_, Option<SessionRecord>> {
         self.read(doing::FIND_SESSION, move |connection| sessions::find(connection, id))
+    }
+
+    fn join_session<'a>(&'a self, id: SessionId, client: &'a SessionClient) -> Answer<'a, Touched> {
+        let client = client.clone();
+        self.write(doing::JOIN_SESSION, move |connection| session_clients::join(connection, id, &client))
+    }
+
+    fn clients_of_session(&self, id: SessionId, limit: u32) -> Answer<'_, Vec<SessionClient>> {
+        self.read(doing::CLIENTS_OF_SESSION, move |connection| session_clients::of(connection, id, limit))
     }
 
     fn touch_session(&self, id: SessionId, now: Time) -> Answer<'_, Touched> {

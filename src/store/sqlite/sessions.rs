@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::writer::wholly;
-use super::{statements, values};
+use super::{session_clients, statements, values};
 use crate::{Ended, Touched};
 
 /// Keeps the session and ends the one that it replaces, or does neither.
@@ -32,6 +32,7 @@ pub(super) fn open(connection: &Connection, new: &SessionRecord, replaces: Optio
             expires_at.millis(),
         ])?;
         if let Some(old) = replaces {
+            session_clients::hand_on(connection, old, new)?;
             delete(connection, old)?;
         }
         Ok(())

@@ -67,6 +67,19 @@ pub(super) const PUT_SESSION: &str = "\
 INSERT INTO sessions (id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at) \
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
+/// Whoever was logged in to from a session that is there; a row of one that is gone would stay for ever.
+pub(super) const JOIN_SESSION: &str = "\
+INSERT INTO session_clients (session, application_uid, client, sid) \
+SELECT $1, $2, $3, $4 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = $1) \
+ON CONFLICT (session, application_uid) DO UPDATE SET client = excluded.client, sid = excluded.sid";
+
+pub(super) const HAND_SESSION_CLIENTS_ON: &str = "\
+UPDATE session_clients SET session = $1 WHERE session = $2 \
+AND EXISTS (SELECT 1 FROM sessions WHERE id = $2 AND user_uid = $3 AND issuer = $4)";
+
+pub(super) const CLIENTS_OF_SESSION: &str = "\
+SELECT application_uid, client, sid FROM session_clients WHERE session = $1 ORDER BY application_uid LIMIT $2";
+
 pub(super) const FIND_SESSION: &str = "\
 SELECT proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at FROM sessions WHERE id = $1";
 
@@ -143,6 +156,9 @@ pub(super) const ALL: &[&str] = &[
     REVOKE_FAMILIES_OF_SESSIONS,
     REVOKE_FAMILIES_OF_USER,
     PUT_SESSION,
+    JOIN_SESSION,
+    HAND_SESSION_CLIENTS_ON,
+    CLIENTS_OF_SESSION,
     FIND_SESSION,
     SESSIONS_OF,
     TOUCH_SESSION,

@@ -168,6 +168,8 @@ async fn t_p16_when_the_writer_is_dead_every_verb_is_an_error() {
     assert!(matches!(died, Err(Fault::Gone)));
     let ConsentRecord { issuer, user_uid, application_uid, .. } = consent("");
     let (code, family, session, consent) = (code(1), family(1), session(1), consent("openid"));
+    let joined =
+        SessionClient { application_uid: application_uid.clone(), client: consent.client.clone(), sid: session.id };
     let failures = [
         store.put_code(&code).await.unwrap_err(),
         store.find_code(code.id).await.unwrap_err(),
@@ -179,6 +181,8 @@ async fn t_p16_when_the_writer_is_dead_every_verb_is_an_error() {
         store.open_session(&session, None).await.unwrap_err(),
         store.find_session(session.id).await.unwrap_err(),
         store.touch_session(session.id, NOW).await.unwrap_err(),
+        store.join_session(session.id, &joined).await.unwrap_err(),
+        store.clients_of_session(session.id, 1).await.unwrap_err(),
         store.sessions_of(&issuer, &user_uid, 1).await.unwrap_err(),
         store.end_session(session.id, NOW).await.unwrap_err(),
         store.end_sessions_of(&issuer, &user_uid, None, NOW).await.unwrap_err(),
