@@ -2,6 +2,7 @@
 
 mod asks;
 mod client;
+mod logout;
 mod principal;
 mod secret;
 mod sector;
@@ -12,6 +13,7 @@ use api::{ConditionType, IdTokenSigningAlgorithm, ObjectKey, OidcApplication, Re
 use crypto::{Algorithm, KeyRing};
 use oidc::client::OfflineAccess;
 use oidc::ids::{GroupName, Uid};
+use oidc::logout::FrontchannelLogout;
 use oidc::scope::{ScopeSet, ScopeToken};
 use oidc::uri::{Issuer, IssuerError, RedirectKind, RedirectUri};
 
@@ -48,6 +50,7 @@ pub(crate) struct Application<'a> {
     pub(crate) attached: Option<Attached<'a>>,
     redirect_uris: Vec<RedirectUri>,
     post_logout_redirect_uris: Vec<RedirectUri>,
+    frontchannel_logout: Option<FrontchannelLogout>,
     /// Of pairwise subjects; none: they are public.
     sector: Option<String>,
     scopes: ScopeSet,
@@ -156,6 +159,7 @@ impl<'a> Application<'a> {
         };
         diagnostics.extend(unsupported::application(spec));
         let Shapes { redirect_uris, post_logout_redirect_uris, scopes } = shapes(object, &mut diagnostics);
+        let frontchannel_logout = logout::frontchannel(spec, &redirect_uris, &mut diagnostics);
         let sector = sector::sector(spec, &redirect_uris).unwrap_or_else(|diagnostic| {
             diagnostics.push(diagnostic);
             None
@@ -175,6 +179,7 @@ impl<'a> Application<'a> {
             attached,
             redirect_uris,
             post_logout_redirect_uris,
+            frontchannel_logout,
             sector,
             scopes,
             diagnostics,

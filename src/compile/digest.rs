@@ -16,6 +16,7 @@ use oidc::client::{
     RefreshTokenIssuance, RefreshTokenSettings, ResourceAccess, ScopeClaims, UserAccess,
 };
 use oidc::ids::{GroupName, Uid};
+use oidc::logout::FrontchannelLogout;
 use oidc::scope::ScopeToken;
 use oidc::time::Time;
 use oidc::uri::RedirectUri;
@@ -133,6 +134,7 @@ fn client(client: &Client) -> [u8; 32] {
         authentication,
         redirect_uris,
         post_logout_redirect_uris,
+        frontchannel_logout,
         application_type,
         grant_types,
         response_types,
@@ -194,6 +196,11 @@ fn client(client: &Client) -> [u8; 32] {
     writer.optional(sector_key.as_ref().map(|key| key.expose().as_str()));
     writer.texts(redirect_uris.iter().map(RedirectUri::as_str));
     writer.texts(post_logout_redirect_uris.iter().map(RedirectUri::as_str));
+    writer.flag(frontchannel_logout.is_some());
+    if let Some(FrontchannelLogout { uri, session_required }) = frontchannel_logout {
+        writer.text(uri.as_str());
+        writer.flag(*session_required);
+    }
     writer.text(match application_type {
         ApplicationType::Web => "web",
         ApplicationType::Native => "native",

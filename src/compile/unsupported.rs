@@ -2,8 +2,8 @@
 //! in the list is passed over in silence. Building a behaviour means taking its line out.
 
 use api::{
-    BackchannelLogout, ClientAuthentication, ClientAuthenticationType, FrontchannelLogout, GrantType, LoginIdentifier,
-    OidcApplicationSpec, OidcProviderSpec, Reason, SecretRotation, SessionManagement,
+    BackchannelLogout, ClientAuthentication, ClientAuthenticationType, GrantType, LoginIdentifier, OidcApplicationSpec,
+    OidcProviderSpec, Reason, SecretRotation, SessionManagement,
 };
 
 use crate::verdict::Diagnostic;
@@ -48,8 +48,6 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
     }
     let BackchannelLogout { uri, session_required: _ } = &spec.backchannel_logout;
     found.note(!uri.is_empty(), "spec.backchannelLogout.uri", "back-channel logout", REMOVE);
-    let FrontchannelLogout { uri, session_required: _ } = &spec.frontchannel_logout;
-    found.note(!uri.is_empty(), "spec.frontchannelLogout.uri", "front-channel logout", REMOVE);
     found.0
 }
 

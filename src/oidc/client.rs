@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::ExtraClaim;
 use crate::ids::{ClientId, GroupName, Uid};
+use crate::logout::FrontchannelLogout;
 use crate::scope::{ScopeSet, ScopeToken};
 use crate::subject::SubjectType;
 use crate::time::Time;
@@ -127,6 +128,9 @@ pub struct Client {
     /// Where a browser may be sent after a logout, compared exactly (RP-Initiated Logout §3.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it hears of a logout through the browser, if it wants to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout: Option<FrontchannelLogout>,
     /// Web or native.
     pub application_type: ApplicationType,
     /// Grants that it may use.

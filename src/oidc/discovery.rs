@@ -84,6 +84,8 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
         "revocation_endpoint_auth_methods_supported": wire(ClientAuthMethod::ALL, ClientAuthMethod::as_str),
         "userinfo_endpoint": url(Endpoint::Userinfo),
         "end_session_endpoint": url(Endpoint::EndSession),
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
         "jwks_uri": url(Endpoint::Jwks),
         "scopes_supported": wire(StandardScope::ALL, StandardScope::as_str),
         "response_types_supported": wire(ResponseType::ALL, ResponseType::as_str),

@@ -160,9 +160,12 @@ async fn decide<'c>(
         log_issue(call, client, &error);
         Stop::Redirect(refusal, client)
     })?;
-    let Issued { response_type, code, family, consent, dropped, reply } = issued;
+    let Issued { response_type, code, family, consent, joined, dropped, reply } = issued;
     if let Some(consent) = consent {
         shared.store.grant_consent(&consent).await.map_err(&store_failed)?;
+    }
+    if let Some(joined) = joined {
+        shared.store.join_session(session.id(), &joined).await.map_err(&store_failed)?;
     }
     if let Some(family) = &family {
         shared.store.put_family(family).await.map_err(&store_failed)?;

@@ -12,6 +12,8 @@ pub(crate) enum PagePolicy<'a> {
     /// A page whose form leads, by a redirect, to this source. Chromium and Safari apply `form-action` to redirects too
     /// and silently drop one that it does not name, so the validated redirect URI's origin or scheme stands there.
     LeadsTo(&'a str),
+    /// The page that loads frames of these sources, and of no others.
+    Frames(&'a [&'a str]),
     /// The page that posts itself to this source, with the one script whose hash this is.
     PostsTo {
         /// Origin or scheme of the redirect URI.
@@ -54,11 +56,16 @@ fn content_security_policy(policy: PagePolicy<'_>) -> String {
     const BASE: &str =
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action";
     match policy {
-        PagePolicy::Plain => format!("{BASE} 'self'"),
+        PagePolicy::Plain | PagePolicy::Frames([]) => format!("{BASE} 'self'"),
         PagePolicy::LeadsTo(source) => match judged(source) {
             Some(source) => format!("{BASE} 'self' {source}"),
             None => format!("{BASE} 'self'"),
         },
+        PagePolicy::Frames(sources) => {
+            let judged: Vec<&str> = sources.iter().filter_map(|source| judged_path(source)).collect();
+            let sources = if judged.is_empty() { "'none'".to_owned() } else { judged.join(" ") };
+            format!("{BASE} 'self'; frame-src {sources}")
+        }
         PagePolicy::PostsTo { source, script_sha256 } => {
             format!("{BASE} {}; script-src 'sha256-{script_sha256}'", judged(source).unwrap_or("'none'"))
         }
@@ -72,6 +79,13 @@ fn judged(source: &str) -> Option<&str> {
         byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'/' | b'.' | b'-' | b'+' | b'[' | b']' | b'_')
     };
     (!source.is_empty() && source.bytes().all(plain)).then_some(source)
+}
+
+/// A source with a path, which may hold more than an origin; what could end the source or be a keyword is refused.
+fn judged_path(source: &str) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b';' | b',' | b'\'' | b'"' | b'*' | b'?' | b'#');
+    let web = source.starts_with("https://") || source.starts_with("http://");
+    (web && source.bytes().all(plain)).then_some(source)
 }
 
 #[cfg(test)]
@@ -97,6 +111,18 @@ mod tests {
             PagePolicy::PostsTo { source: "https://app.example", script_sha256: "abc=" },
             "https://app.example; script-src 'sha256-abc='",
         );
+    }
+
+    #[test]
+    fn frames_come_from_the_listed_addresses_alone() {
+        check(PagePolicy::Frames(&[]), "'self'");
+        let sources = ["https://a.example/out", "http://127.0.0.1:8081/a%3Bb/", "https://b.example"];
+        check(PagePolicy::Frames(&sources), &format!("'self'; frame-src {}", sources.join(" ")));
+        for evil in
+            ["*", "'self'", "https://a.example; script-src *", "https://a.example *", "data:", "https://a/?x", ""]
+        {
+            check(PagePolicy::Frames(&[evil]), "'self'; frame-src 'none'");
+        }
     }
 
     #[test]

@@ -12,22 +12,25 @@
 
 use axum::response::Response;
 use crypto::Secret;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use oidc::authorize::{Binding, PageError};
 use oidc::client::Client;
 use oidc::discovery::Endpoint;
 use oidc::ids::SessionId;
-use oidc::logout::{Judged, LogoutHandle, LogoutRequest, ReturnTo};
+use oidc::logout::{self, Judged, LogoutHandle, LogoutRequest, MAX_FRAMES, ReturnTo};
 
 use crate::call::Call;
 use crate::flow::MAX_HANDLE;
 use crate::headers::PagePolicy;
 use crate::interaction::bound;
 use crate::metrics::LogoutOutcome;
-use crate::pages::{self, Frame, LeftPage, LogoutPage};
+use crate::pages::{self, Frame, LogoutPage, SignedOutPage, StayedPage};
 use crate::reply;
 use crate::session::{self, Session};
 use crate::trouble::Trouble;
+
+/// Seconds that the applications have to hear of a logout before the browser goes on.
+const FRAMES_SECONDS: u32 = 3;
 
 /// What a person pressed on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +76,7 @@ pub(crate) async fn answered(
         Answer::Leave => leave(call, headers, &judged, LogoutOutcome::Confirmed).await,
         Answer::Stay => {
             call.audit_logout(LogoutOutcome::Declined, asked, judged.client());
-            left(&LeftPage { frame: Frame::of(&call.site), signed_out: false })
+            pages::respond(StatusCode::OK, &StayedPage { frame: Frame::of(&call.site) }, PagePolicy::Plain)
         }
     }
 }
@@ -150,18 +153,23 @@ async fn leave(call: &Call, headers: &HeaderMap, judged: &Judged<'_>, outcome: L
     let (store, cookies) = (&*call.shared.store, &call.site.cookies);
     let ended = async {
         let session = session::replaced(store, cookies, headers, call.realm()).await?;
-        if let Some(session) = session {
-            store.end_session(session, call.now).await?;
-        }
-        Ok(session)
+        let Some(session) = session else { return Ok((None, Vec::new())) };
+        let clients = store.clients_of_session(session, MAX_FRAMES).await?;
+        store.end_session(session, call.now).await?;
+        Ok((Some(session), clients))
     };
-    match ended.await {
-        Ok(session) => call.audit_logout(outcome, session, judged.client()),
+    let clients = match ended.await {
+        Ok((session, clients)) => {
+            call.audit_logout(outcome, session, judged.client());
+            clients
+        }
         Err(error) => return Trouble::Store(error).respond(call),
-    }
-    let mut response = match &judged.return_to {
-        Some(to) => reply::see_other(&to.location()),
-        None => left(&LeftPage { frame: Frame::of(&call.site), signed_out: true }),
+    };
+    let frames = logout::frames(call.realm(), &clients);
+    let location = judged.return_to.as_ref().map(ReturnTo::location);
+    let mut response = match location {
+        Some(location) if frames.is_empty() => reply::see_other(&location),
+        location => signed_out(call, &frames, location.as_deref()),
     };
     for cookie in cookies.clear() {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -169,6 +177,16 @@ async fn leave(call: &Call, headers: &HeaderMap, judged: &Judged<'_>, outcome: L
     response
 }
 
-fn left(page: &LeftPage<'_>) -> Response {
-    pages::respond(StatusCode::OK, page, PagePolicy::Plain)
+/// The page that tells the applications. Where the person is to go on, the page does so by itself when they have had
+/// their time, without a script; a link is there for whoever does not want to wait.
+fn signed_out(call: &Call, frames: &[logout::Frame], location: Option<&str>) -> Response {
+    let page = SignedOutPage { frame: Frame::of(&call.site), frames, location };
+    let sources: Vec<&str> = frames.iter().map(|frame| frame.source.as_str()).collect();
+    let mut response = pages::respond(StatusCode::OK, &page, PagePolicy::Frames(&sources));
+    let refresh = location.and_then(|location| HeaderValue::try_from(format!("{FRAMES_SECONDS}; url={location}")).ok());
+    if let Some(mut refresh) = refresh {
+        refresh.set_sensitive(true);
+        response.headers_mut().insert(header::REFRESH, refresh);
+    }
+    response
 }

@@ -11,6 +11,7 @@ mod consent;
 mod documents;
 mod formats;
 mod front_channel;
+mod front_channel_logout;
 mod harness;
 mod interaction;
 mod introspection;

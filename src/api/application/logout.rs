@@ -26,7 +26,10 @@ impl Default for BackchannelLogout {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct FrontchannelLogout {
-    /// The address that the logout page loads in a frame. Empty: none.
+    /// The address that the logout page loads in a frame. Scheme, host and port are those of
+    /// one of the redirect URIs. Browsers keep the application's cookies back from a frame
+    /// unless they are SameSite=None, and many do even then: have `sessionRequired`, and end
+    /// the session that `sid` names. Empty: none.
     pub uri: OptionalWebUri,
 
     /// Whether issuer and session (`iss`, `sid`) are added to the address.

@@ -67,6 +67,7 @@ pub(crate) fn client(
         sector_key,
         redirect_uris: application.redirect_uris.clone(),
         post_logout_redirect_uris: application.post_logout_redirect_uris.clone(),
+        frontchannel_logout: application.frontchannel_logout.clone(),
         application_type,
         grant_types: spec.grant_types.iter().filter_map(|grant| GrantType::from_wire(grant.as_str())).collect(),
         response_types: spec
@@ -154,6 +155,7 @@ pub(crate) fn account_client(
         sector_key: None,
         redirect_uris: Vec::new(),
         post_logout_redirect_uris: Vec::new(),
+        frontchannel_logout: None,
         grant_types: BTreeSet::from([GrantType::ClientCredentials]),
         response_types: BTreeSet::new(),
         scopes: ScopeSet::default(),

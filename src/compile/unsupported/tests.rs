@@ -73,7 +73,7 @@ fn nothing_of_an_application_is_passed_over() {
         ],
     );
     check(json!({"backchannelLogout": {"uri": "https://a.example"}}), &["spec.backchannelLogout.uri"]);
-    check(json!({"frontchannelLogout": {"uri": "https://a.example"}}), &["spec.frontchannelLogout.uri"]);
+    check(json!({"frontchannelLogout": {"uri": "https://a.example"}}), &[]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::issue::{self, Basis, IssueError};
 use crate::opaque::Opaque;
 use crate::permission::Permissions;
 use crate::prompt::Prompt;
-use crate::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord};
+use crate::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord, SessionClient};
 use crate::refusal::{ErrorCode, Why};
 use crate::scope::StandardScope;
 use crate::time::Time;
@@ -86,6 +86,8 @@ pub struct Issued {
     pub family: Option<FamilyRecord>,
     /// To be kept before anything is sent, where the person has just agreed.
     pub consent: Option<ConsentRecord>,
+    /// To be kept before anything is sent, where the client wants to hear of the logout.
+    pub joined: Option<SessionClient>,
     /// Why `offline_access` was not granted, where it was asked for in vain.
     pub dropped: Option<Dropped>,
     /// To be sent.
@@ -239,6 +241,11 @@ impl Granted<'_> {
         let family = response_type
             .has_token()
             .then(|| family::begin_beside(code.as_ref(), client, fresh.family, authorization, now));
-        Ok(Issued { response_type, code, family, consent, dropped, reply: to.reply(fields) })
+        let joined = client.frontchannel_logout.is_some().then(|| SessionClient {
+            application_uid: client.uid.clone(),
+            client: client.id.clone(),
+            sid: login.session.id,
+        });
+        Ok(Issued { response_type, code, family, consent, joined, dropped, reply: to.reply(fields) })
     }
 }

@@ -1,6 +1,7 @@
-//! RP-Initiated Logout §2: the page that asks whether somebody wants to log out, and the one that says what came of it.
+//! RP-Initiated Logout §2, Front-Channel Logout §3: the page that asks whether somebody wants to log out, and the one that says what came of it.
 
 use askama::Template;
+use oidc::logout;
 
 use super::{ClientCard, Frame, Person};
 
@@ -19,11 +20,19 @@ pub(crate) struct LogoutPage<'a> {
     pub(crate) handle: &'a str,
 }
 
-/// The end of a logout that leads to no application, or of one that the person did not want.
+/// The end of a logout, told to the person and, by frames, to the applications.
 #[derive(Debug, Template)]
-#[template(path = "left.html")]
-pub(crate) struct LeftPage<'a> {
+#[template(path = "signed_out.html")]
+pub(crate) struct SignedOutPage<'a> {
     pub(crate) frame: Frame<'a>,
-    /// Whether nobody is logged in now.
-    pub(crate) signed_out: bool,
+    pub(crate) frames: &'a [logout::Frame],
+    /// Where the person goes on; none: nowhere.
+    pub(crate) location: Option<&'a str>,
+}
+
+/// The end of a logout that the person did not want.
+#[derive(Debug, Template)]
+#[template(path = "stayed.html")]
+pub(crate) struct StayedPage<'a> {
+    pub(crate) frame: Frame<'a>,
 }

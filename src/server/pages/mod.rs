@@ -30,7 +30,7 @@ pub(crate) use consent::ConsentPage;
 pub(crate) use error::ErrorPage;
 pub(crate) use form_post::{FormPostPage, SCRIPT_SHA256};
 pub(crate) use login::{LoginPage, LoginProblem};
-pub(crate) use logout::{LeftPage, LogoutPage};
+pub(crate) use logout::{LogoutPage, SignedOutPage, StayedPage};
 use moment::Moment;
 pub(crate) use select_account::SelectAccountPage;
 pub(crate) use style::Style;

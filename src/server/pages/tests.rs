@@ -72,9 +72,16 @@ fn samples(text: &str) -> Vec<Sample> {
         let page = LogoutPage { frame: frame(text), client, person, action: "/oidc/session/end/confirm", handle: "h" };
         add(name, page.render());
     }
-    for (name, signed_out) in [("signed out", true), ("not signed out", false)] {
-        add(name, LeftPage { frame: frame(text), signed_out }.render());
+    let url = format!("https://notes.example.com/{text}");
+    let frames = [oidc::logout::Frame { url: url.clone(), source: String::new() }];
+    for (name, frames, location) in [
+        ("signed out", &[][..], None),
+        ("signed out with frames", &frames, None),
+        ("signed out with frames and a way on", &frames, Some(url.as_str())),
+    ] {
+        add(name, SignedOutPage { frame: frame(text), frames, location }.render());
     }
+    add("not signed out", StayedPage { frame: frame(text) }.render());
     for (name, advice) in [("error", None), ("error with advice", Some("Go back."))] {
         let page = ErrorPage {
             frame: frame(text),
@@ -282,6 +289,13 @@ fn elements_that_others_rely_on() {
         ],
     );
     check("signed out", &["id=\"signed-out\""]);
+    check(
+        "signed out with frames and a way on",
+        &[
+            "<iframe src=\"https://notes.example.com/Example\"",
+            "<a id=\"continue\" href=\"https://notes.example.com/Example\">",
+        ],
+    );
     check("not signed out", &["id=\"not-signed-out\""]);
     check("error", &["id=\"error-title\"", "id=\"error-description\"", "<code id=\"error-id\">id</code>"]);
 }

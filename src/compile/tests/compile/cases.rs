@@ -198,6 +198,7 @@ fn client(client: &Client) -> Value {
         "authentication": authentication,
         "redirectURIs": client.redirect_uris,
         "postLogoutRedirectURIs": client.post_logout_redirect_uris,
+        "frontchannelLogout": client.frontchannel_logout,
         "scopes": client.scopes.to_string(),
         "settings": format!(
             "{} {:?} pkce {:?} consent {:?} access {:?} groups {:?}",
