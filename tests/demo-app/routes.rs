@@ -47,6 +47,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/login", get(login))
         .route("/callback", get(callback).post(form_post))
         .route("/logout", post(logout))
+        .route("/logged-out", get(logged_out))
         .route("/style.css", get(style))
         .layer(DefaultBodyLimit::max(64 * 1024))
         .with_state(app)
@@ -117,11 +118,21 @@ async fn form_post(State(app): State<Arc<App>>, body: String) -> Response {
 }
 
 async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    if let Some(cookie) = cookie(&headers, SESSION) {
+    (StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, end(&app, &headers))]).into_response()
+}
+
+/// Front-Channel Logout §2: the provider's page loads this in a frame. The cookie comes along, since both are on one
+/// site here; an application on another would have to go by `sid`.
+async fn logged_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    ([(CACHE_CONTROL, "no-store".to_owned()), (SET_COOKIE, end(&app, &headers))]).into_response()
+}
+
+/// Logs the person out; the header that takes the cookie away.
+fn end(app: &App, headers: &HeaderMap) -> String {
+    if let Some(cookie) = cookie(headers, SESSION) {
         app.sessions.log_out(cookie);
     }
-    let ended = format!("{SESSION}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
-    (StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, ended)]).into_response()
+    format!("{SESSION}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
 }
 
 fn refuse(refusal: &Refusal) -> Response {
