@@ -48,7 +48,7 @@ fn members_name_only_what_they_may() {
 /// What others write into manifests is fetched by one guarded client, and nothing else of the product can fetch at all.
 #[test]
 fn t_k14_one_guarded_client_is_all_that_fetches() {
-    const CLIENTS: &[&str] = &["reqwest", "ureq", "isahc", "curl", "hyper-rustls", "tokio-rustls", "awc"];
+    const CLIENTS: &[&str] = &["reqwest", "ureq", "isahc", "curl", "hyper-rustls", "awc"];
     for member in ["api", "compile", "controller", "crypto", "oidc", "server", "standalone", "store"] {
         let named = dependencies(member);
         let clients: Vec<_> = CLIENTS.iter().filter(|client| named.contains(**client)).copied().collect();
@@ -77,6 +77,23 @@ fn the_map_is_true() {
         count += 1;
     }
     assert!(count > 20, "the index was not found");
+}
+
+/// `tokio-rustls` is both halves of TLS: the public port has the one that answers, and nothing the one that calls.
+#[test]
+fn t_k14_tls_is_answered_and_not_called() {
+    for member in ["api", "compile", "controller", "crypto", "oidc", "server", "standalone", "store"] {
+        assert!(member == "server" || !dependencies(member).contains("tokio-rustls"), "{member} names tokio-rustls");
+    }
+    let mut speaking = BTreeSet::new();
+    for (path, text) in sources() {
+        let is_tests = path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests.rs" | "tests")));
+        if !is_tests && text.contains("tokio_rustls::") {
+            assert!(!text.contains("tokio_rustls::client") && !text.contains("TlsConnector"), "{}", path.display());
+            speaking.insert(path);
+        }
+    }
+    assert_eq!(speaking, ["listen.rs", "tls.rs"].map(|file| root().join("src/server").join(file)).into());
 }
 
 /// Every source file of the product, with its text.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! listen ─▶ app ─▶ dispatch ─▶ routes ─▶ flow / token / userinfo ─▶ reply · refusal · pages
-//! (sockets)  │      (host,      (one file     load ▶ decide ▶ write ▶ render
-//!            │       path)      per endpoint)    │
+//! (sockets,  │      (host,      (one file     load ▶ decide ▶ write ▶ render
+//!  tls)      │       path)      per endpoint)    │
 //!         snapshot                             store · throttle · passwords · client_keys
 //!         (one catalog per request)
 //! ```
@@ -59,6 +59,7 @@ mod snapshot;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod tls;
 mod trouble;
 
 pub use app::{App, Peer, Ports};
@@ -72,3 +73,4 @@ pub use open_metrics::ExtraMetrics;
 pub use probes::{Probes, serve_probes};
 pub use serve::{Options, ServeError, Server, serve};
 pub use snapshot::{CatalogHandle, Published};
+pub use tls::{TlsError, TlsFiles};

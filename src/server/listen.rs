@@ -1,5 +1,6 @@
 //! RFC 9112, RFC 9113: the accept loop. How many connections there may be, and from one network, for how long each may
-//! keep one without using it, and how all of them end.
+//! keep one without using it, and how all of them end. A handshake is a part of its connection, and has no time of its
+//! own.
 
 mod watch;
 
@@ -20,6 +21,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
@@ -28,6 +31,7 @@ use self::watch::{Activity, Watched};
 use crate::app::Peer;
 use crate::cidr::Cidr;
 use crate::places::{Place, Places};
+use crate::tls::Tls;
 
 /// Octets of an HTTP/1 head at the most: the largest request target beside its headers.
 const MAX_HEAD: usize = 96 * 1024;
@@ -42,7 +46,7 @@ const MAX_STREAMS: u32 = 128;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long an idle HTTP/2 peer may take to answer that it has heard that the connection ends.
+/// How long an idle peer may take to hear that the connection ends.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The pause after the system had no socket for us, most often for want of file descriptors.
@@ -61,9 +65,14 @@ pub(crate) struct Bounds {
     pub(crate) drain: Duration,
 }
 
-/// Accepts connections and serves them until told to stop, then lets them finish.
-pub(crate) async fn accept<S>(listener: TcpListener, service: S, bounds: Bounds, shutdown: CancellationToken)
-where
+/// Accepts connections and serves them until told to stop, then lets them finish. With `tls` they are plain to nobody.
+pub(crate) async fn accept<S>(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    service: S,
+    bounds: Bounds,
+    shutdown: CancellationToken,
+) where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
@@ -73,8 +82,9 @@ where
     let builder = Arc::new(builder());
     while let Some((stream, peer, permit)) = next(&listener, &permits, &shutdown).await {
         let Ok(place) = networks.take(peer.ip()) else { continue };
-        let (builder, shutdown, kill) = (Arc::clone(&builder), shutdown.clone(), kill.clone());
-        let connection = Connection { builder, peer, room: (permit, place), shutdown, kill };
+        let (builder, tls) = (Arc::clone(&builder), tls.clone());
+        let (shutdown, kill) = (shutdown.clone(), kill.clone());
+        let connection = Connection { builder, tls, peer, room: (permit, place), shutdown, kill };
         connections.spawn(connection.serve(stream, service.clone()));
     }
     drop(listener);
@@ -169,6 +179,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 
 struct Connection {
     builder: Arc<Builder<TokioExecutor>>,
+    tls: Option<Tls>,
     peer: SocketAddr,
     /// Given back when the connection ends.
     room: (OwnedSemaphorePermit, Option<Place>),
@@ -182,10 +193,18 @@ impl Connection {
         S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
-        let Self { builder, peer, room, shutdown, kill } = self;
+        let Self { builder, tls, peer, room, shutdown, kill } = self;
         // Answers are small and sent at once; where this fails they are only slower.
         drop(stream.set_nodelay(true));
         let activity = Activity::new();
+        let stream = match tls {
+            None => Either::Left(stream),
+            Some(tls) => match handshake(&tls, stream, peer, &activity, &shutdown).await {
+                // In a box: of its size would be all others, too.
+                Some(stream) => Either::Right(Box::new(stream)),
+                None => return,
+            },
+        };
         let service = {
             let activity = Arc::clone(&activity);
             service_fn(move |request: http::Request<Incoming>| {
@@ -200,6 +219,7 @@ impl Connection {
                 }
             })
         };
+        // Octets count once they are decrypted: records of TLS's own are no sign of a request.
         let io = Watched::new(TokioIo::new(stream), Arc::clone(&activity));
         let mut connection = pin!(builder.serve_connection(io, service));
         let (mut stopping, mut leaving) = (false, false);
@@ -217,10 +237,11 @@ impl Connection {
                     connection.as_mut().graceful_shutdown();
                 }
                 () = activity.expired(), if !leaving => {
-                    if stopping || !activity.is_http2() {
+                    if stopping || activity.is_reading() {
                         break;
                     }
-                    // A request may be on its way: GOAWAY tells the client to send it again elsewhere (RFC 9113 §6.8).
+                    // A request may be on its way: GOAWAY tells the client to send it again elsewhere (RFC 9113 §6.8). An
+                    // HTTP/1 connection ends with close_notify, by which nobody takes it for cut off (RFC 8446 §6.1).
                     leaving = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -228,6 +249,25 @@ impl Connection {
             }
         }
         drop(room);
+    }
+}
+
+/// `None`: it has failed, has taken longer than a connection may take until its first head, or the server stops.
+async fn handshake(
+    tls: &Tls,
+    stream: TcpStream,
+    peer: SocketAddr,
+    activity: &Activity,
+    shutdown: &CancellationToken,
+) -> Option<TlsStream<TcpStream>> {
+    tokio::select! {
+        shaken = tls.accept(stream) => {
+            // What anybody can bring about is no news.
+            let failed = |error: &io::Error| tracing::debug!(client.address = %peer.ip(), "no TLS: {error}");
+            shaken.inspect_err(failed).ok()
+        }
+        () = activity.expired() => None,
+        () = shutdown.cancelled() => None,
     }
 }
 

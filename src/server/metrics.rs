@@ -1,12 +1,14 @@
 //! OpenMetrics 1.0: what is counted. Every label comes from a closed list, so that no caller can grow the series.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use http::Method;
 use oidc::client::GrantType;
 use oidc::discovery::Endpoint;
 use oidc::refusal::{ErrorCode, Why};
+use oidc::time::Time;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -29,6 +31,7 @@ pub(crate) struct Metrics {
     logouts: Family<OutcomeLabel, Counter>,
     password_queue: Gauge,
     key_fetches: KeyFetches,
+    tls: TlsMetrics,
 }
 
 /// How fetches of clients' keys ended. Cloning copies a pointer.
@@ -39,6 +42,32 @@ impl KeyFetches {
     /// One ended; `outcome` is of a closed list.
     pub(crate) fn count(&self, outcome: &'static str) {
         self.0.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+}
+
+/// The certificates of the public port; no series where it has none. Cloning copies a pointer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TlsMetrics {
+    expiry: Family<FileLabel, Gauge>,
+    reloads: Family<OutcomeLabel, Counter>,
+}
+
+impl TlsMetrics {
+    /// Both outcomes, at zero: what has no series yet raises no alert when it becomes one.
+    pub(crate) fn begin(&self) {
+        for outcome in ["success", "refused"] {
+            drop(self.reloads.get_or_create(&OutcomeLabel { outcome }));
+        }
+    }
+
+    /// The certificate that is served from a file is one until then.
+    pub(crate) fn expires(&self, file: &Path, until: Time) {
+        self.expiry.get_or_create(&FileLabel { file: file.display().to_string() }).set(until.secs());
+    }
+
+    /// A pair of files has changed; `outcome` is one of those of [`TlsMetrics::begin`].
+    pub(crate) fn reloaded(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 }
 
@@ -135,6 +164,12 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+/// Files are the command line's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FileLabel {
+    file: String,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Durations;
 
@@ -157,8 +192,9 @@ impl Metrics {
             logouts: Family::default(),
             password_queue: Gauge::default(),
             key_fetches: KeyFetches::default(),
+            tls: TlsMetrics::default(),
         };
-        let Self { registry, requests, durations, tokens, refusals, logins, logouts, password_queue, key_fetches } =
+        let Self { registry, requests, durations, tokens, refusals, logins, logouts, password_queue, key_fetches, tls } =
             &mut metrics;
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
@@ -172,6 +208,9 @@ impl Metrics {
         registry.register("logouts", "Logouts that were asked for", logouts.clone());
         registry.register("password_queue_depth", "Passwords that wait to be verified", password_queue.clone());
         registry.register("client_key_fetches", "Fetches of keys that clients publish", key_fetches.0.clone());
+        let expiry = tls.expiry.clone();
+        registry.register("tls_certificate_expiry_timestamp_seconds", "When a served certificate expires", expiry);
+        registry.register("tls_reloads", "Changed pairs of certificate and key", tls.reloads.clone());
         metrics
     }
 
@@ -211,6 +250,11 @@ impl Metrics {
     /// Where fetches of keys are counted.
     pub(crate) fn key_fetches(&self) -> KeyFetches {
         self.key_fetches.clone()
+    }
+
+    /// Where the public port's certificates are told.
+    pub(crate) fn tls(&self) -> TlsMetrics {
+        self.tls.clone()
     }
 
     /// The text form. `password_queue_depth` is read when somebody asks, not kept.
@@ -267,6 +311,9 @@ mod tests {
         metrics.refusal(Endpoint::Token, ErrorCode::InvalidGrant, Why::CodeExpired);
         metrics.login(LoginOutcome::Throttled);
         metrics.key_fetches().count("success");
+        metrics.tls().begin();
+        metrics.tls().reloaded("refused");
+        metrics.tls().expires(Path::new("/tls/tls.crt"), Time::from_secs(1_893_456_000));
         let text = metrics.encode(3).unwrap();
         for line in [
             r#"portcullis_http_requests_total{route="token",method="POST",code="200"} 1"#,
@@ -279,6 +326,9 @@ mod tests {
             r#"portcullis_logins_total{outcome="throttled"} 1"#,
             "portcullis_password_queue_depth 3",
             r#"portcullis_client_key_fetches_total{outcome="success"} 1"#,
+            r#"portcullis_tls_certificate_expiry_timestamp_seconds{file="/tls/tls.crt"} 1893456000"#,
+            r#"portcullis_tls_reloads_total{outcome="success"} 0"#,
+            r#"portcullis_tls_reloads_total{outcome="refused"} 1"#,
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

@@ -35,7 +35,7 @@ impl fmt::Debug for Probes {
 /// The address cannot be listened on.
 pub async fn serve_probes(listen: SocketAddr, probes: Probes, shutdown: CancellationToken) -> Result<(), ServeError> {
     let listener = bind(listen, "--internal-listen").await?;
-    listen::accept(listener, router(probes), internal_bounds(), shutdown).await;
+    listen::accept(listener, None, router(probes), internal_bounds(), shutdown).await;
     Ok(())
 }
 

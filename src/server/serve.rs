@@ -24,6 +24,7 @@ use crate::listen::{self, Bounds};
 use crate::loaded::LoadedHandle;
 use crate::open_metrics::ExtraMetrics;
 use crate::snapshot::CatalogHandle;
+use crate::tls::{self, TlsError, TlsFiles, Watch};
 
 /// Connections of the internal port: probes and a few scrapers.
 const INTERNAL_CONNECTIONS: usize = 64;
@@ -35,6 +36,9 @@ pub struct Options {
     pub listen: SocketAddr,
     /// `--internal-listen`: health, readiness and metrics.
     pub internal_listen: SocketAddr,
+    /// `--tls-cert-file` and `--tls-key-file`: what the public port speaks TLS with; without any, it speaks plain HTTP. The
+    /// internal port always does.
+    pub tls: Vec<TlsFiles>,
     /// `--trusted-proxy`: whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
     /// Threads that verify passwords.
@@ -67,6 +71,7 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             internal_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
+            tls: Vec::new(),
             trusted_proxies: Vec::new(),
             password_threads,
             password_queue: password_threads * 32,
@@ -95,6 +100,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// A certificate cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system gives no threads.
     #[error("cannot start the threads that verify passwords")]
     Threads(#[source] io::Error),
@@ -104,6 +112,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Server {
     options: Options,
+    certificates: Option<Watch>,
     public: TcpListener,
     internal: TcpListener,
 }
@@ -111,7 +120,7 @@ pub struct Server {
 /// Opens the sockets and serves until `shutdown` is cancelled.
 ///
 /// # Errors
-/// A socket or a thread cannot be had.
+/// A certificate, a socket or a thread cannot be had.
 pub async fn serve(
     options: Options,
     catalogs: CatalogHandle,
@@ -122,14 +131,15 @@ pub async fn serve(
 }
 
 impl Server {
-    /// Opens both sockets. Connections wait until [`Server::serve`].
+    /// Reads the certificates and opens both sockets. Connections wait until [`Server::serve`].
     ///
     /// # Errors
-    /// An address cannot be listened on.
+    /// A certificate cannot be served, or an address cannot be listened on.
     pub async fn bind(options: Options) -> Result<Self, ServeError> {
+        let certificates = Watch::open(options.tls.clone(), SystemClock::new().now())?;
         let public = bind(options.listen, "--listen").await?;
         let internal = bind(options.internal_listen, "--internal-listen").await?;
-        Ok(Self { options, public, internal })
+        Ok(Self { options, certificates, public, internal })
     }
 
     /// Where the public port listens; useful where the options ask for any free port.
@@ -158,10 +168,11 @@ impl Server {
         store: Arc<dyn Store>,
         shutdown: CancellationToken,
     ) -> Result<(), ServeError> {
-        let Self { options, public, internal } = self;
+        let Self { options, certificates, public, internal } = self;
         let Options {
             listen: _,
             internal_listen: _,
+            tls: _,
             trusted_proxies,
             password_threads,
             password_queue,
@@ -187,13 +198,19 @@ impl Server {
         let bounds = Bounds { connections, per_network: (connections / 8).max(1), proxies: trusted_proxies, drain };
         // The internal port outlives the public one, so that what happens during the end can still be seen.
         let drained = CancellationToken::new();
+        let tls = certificates.as_ref().map(Watch::tls);
         let public = async {
-            listen::accept(public, app.clone(), bounds, shutdown.clone()).await;
+            listen::accept(public, tls, app.clone(), bounds, shutdown.clone()).await;
             drained.cancel();
         };
+        let renewals = async {
+            if let Some(certificates) = certificates {
+                certificates.run(app.shared().metrics.tls(), &*clock, tls::INTERVAL, &shutdown).await;
+            }
+        };
         let sources = Sources { app: app.clone(), acknowledge, freshness, max_staleness, extra_metrics };
-        let internal = listen::accept(internal, internal::router(sources), internal_bounds(), drained.clone());
-        tokio::join!(public, internal, housekeeping::run(&*store, &*clock, &shutdown));
+        let internal = listen::accept(internal, None, internal::router(sources), internal_bounds(), drained.clone());
+        tokio::join!(public, internal, renewals, housekeeping::run(&*store, &*clock, &shutdown));
         Ok(())
     }
 }

@@ -46,7 +46,7 @@ async fn start_within(bounds: Bounds) -> Running {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (echo, shutdown) = (Echo::default(), CancellationToken::new());
-    let task = tokio::spawn(accept(listener, echo.clone(), bounds, shutdown.clone()));
+    let task = tokio::spawn(accept(listener, None, echo.clone(), bounds, shutdown.clone()));
     Running { address, echo, shutdown, task }
 }
 

@@ -88,9 +88,9 @@ impl Activity {
         }
     }
 
-    /// Whether it speaks HTTP/2, as far as its requests have shown.
-    pub(super) fn is_http2(&self) -> bool {
-        self.lock().http2
+    /// Whether a head is on its way: what is given up then is not idle, and has no claim to a farewell.
+    pub(super) fn is_reading(&self) -> bool {
+        self.lock().reading
     }
 
     /// Every change under the lock is one of plain values.

@@ -1,0 +1,5 @@
+mod files;
+mod handshake;
+mod names;
+mod place;
+mod renewal;
