@@ -12,6 +12,7 @@ mod server;
 mod signals;
 mod standalone;
 mod terminal;
+mod tls;
 
 use std::process::ExitCode;
 

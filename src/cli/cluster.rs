@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::ObjectKey;
+use clap::builder::ArgPredicate;
 use controller::feed::{self, Outlets};
 use crypto::{b64, random};
 use k8s_openapi::jiff::Timestamp;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::logging::{Logging, LoggingError};
 use super::signals::{signals, spawn_vital};
+use super::tls::{self, TlsArgs};
 
 /// Why a command that talks to a cluster does not begin, or has ended.
 #[derive(Debug, thiserror::Error)]
@@ -140,13 +142,22 @@ pub(super) struct ServerArgs {
     #[arg(long, value_name = "NAME", env = "PORTCULLIS_PROVIDER", default_value = "default")]
     pub(super) provider: String,
 
-    /// Where browsers and applications come in.
-    #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_LISTEN", default_value_t = everywhere(8080))]
+    /// Where browsers and applications come in; with TLS, by default on port 8443.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "PORTCULLIS_LISTEN",
+        default_value_t = everywhere(8080),
+        default_value_if(tls::CERTIFICATES, ArgPredicate::IsPresent, "0.0.0.0:8443")
+    )]
     pub(super) listen: SocketAddr,
 
     /// Health, readiness, metrics, and what is loaded; for the cluster only.
     #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_INTERNAL_LISTEN", default_value_t = everywhere(9090))]
     pub(super) internal_listen: SocketAddr,
+
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
 
     /// Where sessions, codes and consents are kept: sqlite:PATH.
     #[arg(long, value_name = "STORE", env = "PORTCULLIS_STORE")]
@@ -182,13 +193,16 @@ impl ServerArgs {
         extra_metrics: Option<server::ExtraMetrics>,
         loaded: LoadedHandle,
     ) -> Result<Fed, ClusterError> {
-        let Self { provider, listen, internal_listen, store, trusted_proxy, instance, max_staleness_seconds } = self;
+        let Self { provider, listen, internal_listen, tls, store, trusted_proxy, instance, max_staleness_seconds } =
+            self;
+        let tls = tls.pairs().map_err(ServeError::from)?;
         let store = store.open()?;
         let (catalogs, freshness) = (CatalogHandle::new(), Freshness::new());
         let instance = instance.unwrap_or_else(|| unique(&hostname()));
         let options = server::Options {
             listen,
             internal_listen,
+            tls,
             trusted_proxies: trusted_proxy,
             acknowledge: Some((instance, loaded.clone())),
             freshness: Some(freshness.clone()),

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::api_server;
 use super::signals::{signals, then_cancel};
+use super::tls::TlsArgs;
 use super::{EXIT_USAGE, fail, logging};
 
 /// What to serve, and where.
@@ -40,6 +41,9 @@ pub(super) struct Args {
     /// Health, readiness and metrics.
     #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_INTERNAL_LISTEN", default_value = "127.0.0.1:9090")]
     internal_listen: SocketAddr,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 
     /// Addresses of proxies whose X-Forwarded-For header is believed; may be given several times.
     #[arg(long, value_name = "CIDR", env = "PORTCULLIS_TRUSTED_PROXY", value_delimiter = ',', value_parser = Cidr::from_str)]
@@ -86,8 +90,9 @@ pub(super) fn run(args: Args) -> ExitCode {
 }
 
 fn serve(args: Args) -> Result<(), StandaloneError> {
-    let Args { manifests, state, provider, listen, internal_listen, trusted_proxy, logging } = args;
+    let Args { manifests, state, provider, listen, internal_listen, tls, trusted_proxy, logging } = args;
     logging.set_up()?;
+    let tls = tls.pairs().map_err(ServeError::from)?;
     let reach = if listen.ip().is_loopback() { Reach::Loopback } else { Reach::Network };
     let clock = || SystemClock::new().now().secs();
     let standalone = Standalone::start(Options { manifests, state, provider, reach, clock })?;
@@ -98,6 +103,7 @@ fn serve(args: Args) -> Result<(), StandaloneError> {
     let options = server::Options {
         listen,
         internal_listen,
+        tls,
         trusted_proxies: trusted_proxy,
         api_server: api_server(),
         ..server::Options::default()

@@ -35,6 +35,22 @@ fn flags_have_the_documented_defaults() {
 }
 
 #[test]
+fn with_tls_a_server_listens_elsewhere_unless_it_is_told_where() {
+    let check = |line: &str, expect: &str| {
+        let (Command::Server(_) | Command::Run(_) | Command::Standalone(_)) = &parse(line).unwrap() else { panic!() };
+        let text = format!("{:?}", parse(line).unwrap());
+        assert!(text.contains(&format!("listen: {expect}, internal")), "{line}: {text}");
+    };
+    let tls = "--tls-cert-file a --tls-key-file b";
+    for command in ["server --store sqlite:s", "run --store sqlite:s"] {
+        check(command, "0.0.0.0:8080");
+        check(&format!("{command} {tls}"), "0.0.0.0:8443");
+        check(&format!("{command} {tls} --listen [::]:443"), "[::]:443");
+    }
+    check(&format!("standalone --manifests m --state s {tls}"), "127.0.0.1:8080");
+}
+
+#[test]
 fn what_is_asked_for_wrongly_is_refused() {
     for (line, says) in [
         ("", "Usage"),
@@ -63,4 +79,10 @@ fn lists_are_given_one_by_one_or_together() {
         panic!()
     };
     assert_eq!(format!("{args:?}").matches("Cidr {").count(), 3, "{args:?}");
+    let tls = "--tls-cert-file a,b --tls-cert-file c --tls-key-file d --tls-key-file e,f";
+    let Ok(Command::Server(args)) = parse(&format!("server --store sqlite:s {tls}")) else { panic!() };
+    assert!(
+        format!("{args:?}").contains(r#"tls_cert_file: ["a", "b", "c"], tls_key_file: ["d", "e", "f"]"#),
+        "{args:?}"
+    );
 }

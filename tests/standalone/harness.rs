@@ -1,5 +1,6 @@
 //! A provider of its own for each test, on free ports, from a copy of the quickstart.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Provider {
     pub(crate) addresses: Addresses,
     folder: TempDir,
+    flags: Vec<OsString>,
     process: Option<Process>,
 }
 
@@ -31,11 +33,15 @@ impl Provider {
 
     /// Starts on the quickstart after a change to its files.
     pub(crate) fn start_with(change: impl FnOnce(&Path)) -> Self {
+        Self::start_as(Addresses::free().unwrap(), Vec::new(), change)
+    }
+
+    /// Starts on these addresses, with more flags.
+    pub(crate) fn start_as(addresses: Addresses, flags: Vec<OsString>, change: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let addresses = Addresses::free().unwrap();
         quickstart::copy(&folder.path().join("manifests"), addresses).unwrap();
         change(&folder.path().join("manifests"));
-        let mut provider = Self { addresses, folder, process: None };
+        let mut provider = Self { addresses, folder, flags, process: None };
         provider.spawn();
         provider.wait_ready();
         provider
@@ -47,6 +53,7 @@ impl Provider {
         command.arg("standalone").arg("--manifests").arg(self.manifests()).arg("--state").arg(self.state());
         command.arg("--listen").arg(self.addresses.provider.to_string());
         command.arg("--internal-listen").arg(self.addresses.internal.to_string());
+        command.args(&self.flags);
         self.process = Some(Process::start("portcullis", command, Log::File(self.folder.path().join("log"))).unwrap());
     }
 

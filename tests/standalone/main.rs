@@ -8,3 +8,4 @@ mod issuers;
 mod keys;
 mod kill;
 mod openid;
+mod tls;
