@@ -82,7 +82,8 @@ impl Writer {
 fn realm(realm: &Realm) -> Vec<u8> {
     // The documents follow from the rest.
     let Realm { issuer, display_name, primary_color, keys, settings, clients, accounts, discovery: _, jwks: _ } = realm;
-    let RealmSettings { code_seconds, session_seconds, session_idle_seconds, jwks_max_age_seconds } = settings;
+    let RealmSettings { code_seconds, session_seconds, session_idle_seconds, jwks_max_age_seconds, session_management } =
+        settings;
     let mut writer = Writer::default();
     writer.text(issuer.as_str());
     writer.text(display_name);
@@ -90,6 +91,7 @@ fn realm(realm: &Realm) -> Vec<u8> {
     for number in [code_seconds, session_seconds, session_idle_seconds, jwks_max_age_seconds] {
         writer.number(*number);
     }
+    writer.flag(*session_management);
     ring(&mut writer, keys);
     writer.count(clients.len());
     for one in clients.values() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{ConditionType, ObjectKey, OidcProvider, OidcProviderSpec, Reason, SigningAlgorithm};
+use api::{ConditionType, ObjectKey, OidcProvider, OidcProviderSpec, Reason, SessionManagement, SigningAlgorithm};
 use crypto::{Algorithm, KeyRing, KeyState};
 use oidc::catalog::RealmSettings;
 use oidc::ids::Uid;
@@ -102,14 +102,15 @@ impl<'a> Provider<'a> {
         self.object.spec.display_name.as_ref().map_or_else(host, ToString::to_string)
     }
 
-    /// Its lifetimes.
+    /// What it sets for its issuers.
     pub(crate) fn settings(&self) -> RealmSettings {
-        let OidcProviderSpec { signing, tokens, sessions, .. } = &self.object.spec;
+        let OidcProviderSpec { signing, tokens, sessions, session_management, .. } = &self.object.spec;
         RealmSettings {
             code_seconds: tokens.authorization_code_lifetime_seconds,
             session_seconds: sessions.lifetime_seconds,
             session_idle_seconds: sessions.idle_seconds,
             jwks_max_age_seconds: signing.jwks_max_age_seconds,
+            session_management: *session_management == SessionManagement::Enabled,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use api::{
     BackchannelLogout, ClientAuthentication, ClientAuthenticationType, GrantType, LoginIdentifier, OidcApplicationSpec,
-    OidcProviderSpec, Reason, SecretRotation, SessionManagement,
+    OidcProviderSpec, Reason, SecretRotation,
 };
 
 use crate::verdict::Diagnostic;
@@ -84,12 +84,6 @@ fn client_authentication(base: &str, authentication: &ClientAuthentication, foun
 /// What a provider is told to do in vain. Policies are permissions: they may run ahead of the behaviour.
 pub(crate) fn provider(spec: &OidcProviderSpec) -> Vec<Diagnostic> {
     let mut found = Found::default();
-    found.note(
-        spec.session_management == SessionManagement::Enabled,
-        "spec.sessionManagement",
-        "Enabled",
-        "write Disabled",
-    );
     for (index, identifier) in spec.login.identifiers.iter().enumerate() {
         let missing = *identifier != LoginIdentifier::Username;
         found.note(missing, format!("spec.login.identifiers[{index}]"), identifier.as_str(), "use [Username]");

@@ -35,7 +35,7 @@ pub struct Realm {
     pub primary_color: String,
     /// Its signing keys.
     pub keys: KeyRing,
-    /// Lifetimes.
+    /// What its provider sets.
     pub settings: RealmSettings,
     /// Its clients.
     pub clients: BTreeMap<ClientId, Arc<Client>>,
@@ -47,7 +47,7 @@ pub struct Realm {
     pub jwks: Document,
 }
 
-/// Lifetimes of a realm, in seconds.
+/// What a provider sets for its realms; times are in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RealmSettings {
@@ -59,6 +59,9 @@ pub struct RealmSettings {
     pub session_idle_seconds: i64,
     /// For how long verifiers may cache the JWKS.
     pub jwks_max_age_seconds: i64,
+    /// Whether applications may watch the login in a frame (OpenID Connect Session Management).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub session_management: bool,
 }
 
 /// A document that is the same for everybody, as bytes.
@@ -118,7 +121,7 @@ impl Realm {
     /// Makes the documents and indexes the clients.
     pub fn new(parts: RealmParts) -> Self {
         let RealmParts { issuer, display_name, primary_color, keys, settings, clients, accounts } = parts;
-        let discovery = Document::new(&discovery::document(&issuer, &keys));
+        let discovery = Document::new(&discovery::document(&issuer, &keys, settings));
         let jwks: Jwks = keys.published();
         let jwks = Document::new(&jwks);
         let clients = clients.into_iter().map(|client| (client.id.clone(), client)).collect();

@@ -4,6 +4,7 @@ use crypto::{Algorithm, KeyRing};
 use serde_json::{Value, json};
 
 use crate::acr::Acr;
+use crate::catalog::RealmSettings;
 use crate::claims::StandardClaim;
 use crate::client::{ClientAuthMethod, GrantType, ResponseMode, ResponseType};
 use crate::prompt::Prompt;
@@ -48,6 +49,8 @@ endpoints! {
     EndSession = "/session/end";
     /// Where the page that asks about a logout is posted.
     EndSessionConfirm = "/session/end/confirm";
+    /// Session Management §3.3: the page that applications load in a frame, where its provider offers it.
+    CheckSession = "/session/check";
     /// Where the login form is posted.
     Login = "/interaction/login";
     /// Where the account chooser is posted.
@@ -64,7 +67,7 @@ endpoints! {
 pub const RFC8414_PREFIX: &str = "/.well-known/oauth-authorization-server";
 
 /// The discovery document of an issuer.
-pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
+pub fn document(issuer: &Issuer, keys: &KeyRing, settings: RealmSettings) -> Value {
     let url = |endpoint: Endpoint| issuer.endpoint(endpoint.path());
     let algorithms = keys.algorithms().into_iter().chain([Algorithm::HS256]).map(Algorithm::as_str).collect::<Vec<_>>();
     let claims: Vec<&str> =
@@ -74,7 +77,7 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
             .collect();
     let mut proving = wire(ClientAuthMethod::ALL, ClientAuthMethod::as_str);
     proving.retain(|method| *method != ClientAuthMethod::None.as_str());
-    json!({
+    let mut document = json!({
         "issuer": issuer.as_str(),
         "authorization_endpoint": url(Endpoint::Authorization),
         "token_endpoint": url(Endpoint::Token),
@@ -105,7 +108,13 @@ pub fn document(issuer: &Issuer, keys: &KeyRing) -> Value {
         "claims_parameter_supported": true,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-    })
+    });
+    if settings.session_management
+        && let Value::Object(members) = &mut document
+    {
+        members.insert("check_session_iframe".to_owned(), url(Endpoint::CheckSession).into());
+    }
+    document
 }
 
 fn wire<T: Copy>(all: &[T], text: impl Fn(T) -> &'static str) -> Vec<&'static str> {

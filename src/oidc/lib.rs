@@ -18,6 +18,7 @@ pub mod acknowledge;
 pub mod acr;
 pub mod audience;
 pub mod authorize;
+pub mod browser_state;
 pub mod catalog;
 pub mod claims;
 pub mod client;

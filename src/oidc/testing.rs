@@ -263,6 +263,7 @@ pub fn realm_of(issuer: &str, clients: Vec<Client>, accounts: Vec<Account>) -> R
             session_seconds: 3600,
             session_idle_seconds: 600,
             jwks_max_age_seconds: 3600,
+            session_management: false,
         },
         clients: clients.into_iter().map(Arc::new).collect(),
         accounts: Arc::new(Accounts::new(accounts)),
@@ -272,6 +273,20 @@ pub fn realm_of(issuer: &str, clients: Vec<Client>, accounts: Vec<Account>) -> R
 /// The realm with both clients and Alice.
 pub fn realm() -> Realm {
     realm_of(ISSUER, vec![client(), public_client()], vec![account()])
+}
+
+/// The same, with a login that applications may watch in a frame.
+pub fn watched(realm: Realm) -> Realm {
+    let Realm { issuer, display_name, primary_color, keys, settings, clients, accounts, discovery: _, jwks: _ } = realm;
+    Realm::new(RealmParts {
+        issuer,
+        display_name,
+        primary_color,
+        keys,
+        settings: RealmSettings { session_management: true, ..settings },
+        clients: clients.into_values().collect(),
+        accounts,
+    })
 }
 
 /// Alice's session since `auth_time`.

@@ -1,11 +1,13 @@
-//! RFC 6265 and its successor draft (`__Host-` prefix): the two cookies of an issuer.
+//! RFC 6265 and its successor draft (`__Host-` prefix): the cookies of an issuer.
 //!
 //! The session cookie names a session. The binding cookie is a random value that ties a login form to the browser that
 //! it was shown in: its hash stands in the sealed handle, so that a form made for one browser is of no use in another.
-//! Both names carry a tag of the issuer, so that a cookie of one issuer is never taken for one of another.
+//! The browser state is for the framed page of Session Management, where a provider offers that; it proves nothing.
+//! All names carry a tag of the issuer, so that a cookie of one issuer is never taken for one of another.
 
 use crypto::{Secret, b64, hash};
 use http::{HeaderMap, HeaderValue, header};
+use oidc::browser_state::BrowserState;
 use oidc::uri::Issuer;
 
 /// The names of an issuer's cookies, made once per catalog.
@@ -13,6 +15,7 @@ use oidc::uri::Issuer;
 pub(crate) struct CookieNames {
     session: String,
     binding: String,
+    browser_state: String,
     secure: bool,
 }
 
@@ -25,7 +28,7 @@ impl CookieNames {
         let secure = !issuer.is_loopback_http();
         let prefix = if secure { "__Host-" } else { "" };
         let session = format!("{prefix}pc-{tag:08x}");
-        Self { binding: format!("{session}-b"), session, secure }
+        Self { binding: format!("{session}-b"), browser_state: format!("{session}-s"), session, secure }
     }
 
     /// What the session cookie holds, if it was sent.
@@ -36,6 +39,25 @@ impl CookieNames {
     /// The browser binding, if it was sent and can be one.
     pub(crate) fn read_binding(&self, headers: &HeaderMap) -> Option<Secret<[u8; 32]>> {
         Some(Secret::new(b64::decode(read(headers, &self.binding)?)?.try_into().ok()?))
+    }
+
+    /// The name of the cookie with the browser state.
+    pub(crate) fn browser_state(&self) -> &str {
+        &self.browser_state
+    }
+
+    /// The browser state, if it was sent.
+    pub(crate) fn read_browser_state<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        read(headers, &self.browser_state)
+    }
+
+    /// The header that sets the browser state, or takes it away. A script of ours in a frame reads it, so that it is
+    /// neither `HttpOnly` nor kept back from frames. Browsers take no `SameSite=None` without `Secure`; on a loopback host
+    /// everything is the same site.
+    pub(crate) fn set_browser_state(&self, state: Option<&BrowserState>) -> HeaderValue {
+        let (value, age) = state.map_or(("", "; Max-Age=0"), |state| (state.as_str(), ""));
+        let site = if self.secure { "Secure; SameSite=None" } else { "SameSite=Lax" };
+        header_value(format!("{}={value}; Path=/; {site}{age}", self.browser_state))
     }
 
     /// The header that sets the session cookie.
@@ -62,10 +84,14 @@ impl CookieNames {
     fn put(&self, name: &str, value: &str, age: &str) -> HeaderValue {
         let secure = if self.secure { "; Secure" } else { "" };
         let text = format!("{name}={value}; Path=/{secure}; HttpOnly; SameSite=Lax{age}");
-        let mut header = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-        header.set_sensitive(true);
-        header
+        header_value(text)
     }
+}
+
+fn header_value(text: String) -> HeaderValue {
+    let mut header = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    header.set_sensitive(true);
+    header
 }
 
 /// The value of the cookie with this name. One that is sent twice is nothing: a neighbour on the same host may have
@@ -104,6 +130,20 @@ mod tests {
             ["", "-b"]
                 .map(|end| format!("__Host-pc-4cb7f85f{end}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"))
         );
+    }
+
+    #[test]
+    fn a_frame_reads_the_browser_state() {
+        let state = BrowserState::of(&oidc::testing::session(oidc::testing::NOW));
+        let check = |issuer: &str, state: Option<&BrowserState>, expect: &str| {
+            assert_eq!(names(issuer).set_browser_state(state), expect);
+        };
+        let (https, loopback) = ("https://id.example.com/oidc", "http://127.0.0.1:8080/oidc");
+        let text = state.as_str();
+        check(https, Some(&state), &format!("__Host-pc-4cb7f85f-s={text}; Path=/; Secure; SameSite=None"));
+        check(https, None, "__Host-pc-4cb7f85f-s=; Path=/; Secure; SameSite=None; Max-Age=0");
+        check(loopback, Some(&state), &format!("pc-ee0c7b9f-s={text}; Path=/; SameSite=Lax"));
+        check(loopback, None, "pc-ee0c7b9f-s=; Path=/; SameSite=Lax; Max-Age=0");
     }
 
     #[test]

@@ -86,10 +86,22 @@ impl Stop<'_> {
 
 /// Carries the request as far as it goes.
 pub(crate) async fn run(call: &Call, headers: &HeaderMap, received: Received, answers: Answers) -> Response {
-    match decide(call, headers, received, answers).await {
-        Ok(response) => response,
-        Err(stop) => stop.respond(call),
-    }
+    let (checked, client) = match judged(call, received) {
+        Ok(judged) => judged,
+        Err(stop) => return stop.respond(call),
+    };
+    let session = session::find(&*call.shared.store, &call.site.cookies, headers, call.realm(), call.now);
+    let session = match session.await {
+        Ok(session) => session,
+        Err(error) => {
+            log_store(call, &error);
+            return Stop::Redirect(checked.unavailable(), client).respond(call);
+        }
+    };
+    let decided = decide(call, headers, (checked, client), session.as_ref(), answers).await;
+    let mut response = decided.unwrap_or_else(|stop| stop.respond(call));
+    call.tell_browser_state(headers, session.as_ref(), &mut response);
+    response
 }
 
 /// Judges a request that was posted from wherever, and sends the browser back with it.
@@ -112,30 +124,27 @@ fn judged(call: &Call, received: Received) -> Result<(Checked<'_>, &Client), Sto
 async fn decide<'c>(
     call: &'c Call,
     headers: &HeaderMap,
-    received: Received,
+    (checked, client): (Checked<'c>, &'c Client),
+    session: Option<&Session<'_>>,
     answers: Answers,
 ) -> Result<Response, Stop<'c>> {
-    let realm = call.realm();
     let shared = &call.shared;
-    let (checked, client) = judged(call, received)?;
     let unavailable = checked.unavailable();
     let store_failed = |error: StoreError| {
         log_store(call, &error);
         Stop::Redirect(unavailable.clone(), client)
     };
 
-    let session = session::find(&*shared.store, &call.site.cookies, headers, realm, call.now);
-    let session = session.await.map_err(&store_failed)?;
     // An answer counts for the person, the session and the application of the page, and for no other.
     let answer = answers.consent.filter(|answer| {
         let asked = |session: &Session<'_>| session.id() == answer.session && session.account().uid == answer.user_uid;
-        answer.application_uid == client.uid && session.as_ref().is_some_and(asked)
+        answer.application_uid == client.uid && session.is_some_and(asked)
     });
     let chosen = answers.chosen.or(answer.as_ref().map(|answer| answer.session));
-    let identified = checked.identify(session.as_ref().map(Session::login), call.now, chosen);
-    let identified = identified.map_err(|pause| paused(call, headers, pause, session.as_ref(), client))?;
+    let identified = checked.identify(session.map(Session::login), call.now, chosen);
+    let identified = identified.map_err(|pause| paused(call, headers, pause, session, client))?;
     // `identify` lets nobody pass without a session.
-    let Some(session) = session.as_ref() else { return Err(Stop::Redirect(unavailable, client)) };
+    let Some(session) = session else { return Err(Stop::Redirect(unavailable, client)) };
     let account = session.account();
 
     let remembered = if answer.is_some() {
@@ -155,6 +164,7 @@ async fn decide<'c>(
         code: shared.entropy.opaque(call.now),
         family: FamilyId::new(shared.entropy.uuid(call.now)),
         random: shared.entropy.bytes(),
+        salt: shared.entropy.bytes(),
     };
     let issued = granted.issue(&fresh, &call.snapshot.catalog.server_keys, call.now).map_err(|(error, refusal)| {
         log_issue(call, client, &error);

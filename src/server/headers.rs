@@ -21,6 +21,12 @@ pub(crate) enum PagePolicy<'a> {
         /// Base64 of the script's SHA-256.
         script_sha256: &'a str,
     },
+    /// The page that applications load in a frame, with the one script whose hash this is. It shows nothing that somebody
+    /// could be made to press.
+    Framed {
+        /// Base64 of the script's SHA-256.
+        script_sha256: &'a str,
+    },
 }
 
 /// The headers of a page.
@@ -69,6 +75,9 @@ fn content_security_policy(policy: PagePolicy<'_>) -> String {
         PagePolicy::PostsTo { source, script_sha256 } => {
             format!("{BASE} {}; script-src 'sha256-{script_sha256}'", judged(source).unwrap_or("'none'"))
         }
+        PagePolicy::Framed { script_sha256 } => format!(
+            "default-src 'none'; base-uri 'none'; frame-ancestors *; form-action 'none'; script-src 'sha256-{script_sha256}'"
+        ),
     }
 }
 
@@ -110,6 +119,15 @@ mod tests {
         check(
             PagePolicy::PostsTo { source: "https://app.example", script_sha256: "abc=" },
             "https://app.example; script-src 'sha256-abc='",
+        );
+    }
+
+    #[test]
+    fn the_framed_page_may_run_its_script_and_nothing_else() {
+        let headers = page(PagePolicy::Framed { script_sha256: "abc=" });
+        assert_eq!(
+            headers.get(header::CONTENT_SECURITY_POLICY).unwrap(),
+            "default-src 'none'; base-uri 'none'; frame-ancestors *; form-action 'none'; script-src 'sha256-abc='"
         );
     }
 

@@ -22,6 +22,7 @@ mod address;
 mod app;
 mod audit;
 mod body;
+mod browser_state;
 mod call;
 mod cidr;
 mod client_keys;

@@ -174,6 +174,7 @@ async fn leave(call: &Call, headers: &HeaderMap, judged: &Judged<'_>, outcome: L
     for cookie in cookies.clear() {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
+    call.tell_browser_state(headers, None, &mut response);
     response
 }
 

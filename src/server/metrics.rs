@@ -278,6 +278,7 @@ pub(crate) const fn route_name(endpoint: Endpoint) -> &'static str {
         Endpoint::Userinfo => "userinfo",
         Endpoint::EndSession => "end_session",
         Endpoint::EndSessionConfirm => "end_session_confirm",
+        Endpoint::CheckSession => "check_session",
         Endpoint::Login => "login",
         Endpoint::SelectAccount => "select_account",
         Endpoint::Consent => "consent",

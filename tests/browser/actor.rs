@@ -44,9 +44,14 @@ impl Actor {
         self.open(&self.addresses.app(path)).await
     }
 
+    /// The address of a path below the issuer.
+    pub fn provider(&self, path: &str) -> String {
+        format!("{}{path}", self.addresses.issuer())
+    }
+
     /// Opens a path below the issuer.
     pub async fn open_provider(&self, path: &str) -> Result<()> {
-        self.open(&format!("{}{path}", self.addresses.issuer())).await
+        self.open(&self.provider(path)).await
     }
 
     /// Waits for a visible element.

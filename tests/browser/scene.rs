@@ -78,18 +78,27 @@ impl Scene<ClusterStack> {
     }
 }
 
+fn folder(name: &str) -> Result<PathBuf> {
+    Ok(paths::target()?.join("browser").join(name))
+}
+
+/// Where the provider of the stage `name` reads its manifests, and reads them again when they change.
+pub fn manifests(name: &str) -> Result<PathBuf> {
+    Ok(folder(name)?.join("manifests"))
+}
+
 /// An empty folder, the quickstart's manifests in it, and the free addresses that they name.
 fn prepare(name: &str) -> Result<(PathBuf, PathBuf, Addresses)> {
     // First of all: whoever lacks a browser should not wait for a build to learn it.
     for program in ["chromium", "chromedriver"] {
         tools::require(program)?;
     }
-    let folder = paths::target()?.join("browser").join(name);
+    let folder = folder(name)?;
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("clear {}", folder.display()))?;
     }
     let addresses = Addresses::free()?;
-    let manifests = folder.join("manifests");
+    let manifests = manifests(name)?;
     quickstart::copy(&manifests, addresses)?;
     Ok((folder, manifests, addresses))
 }

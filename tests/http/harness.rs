@@ -109,6 +109,14 @@ impl Provider {
         provider
     }
 
+    /// The usual realm, where applications may watch the login in a frame.
+    pub(crate) fn watched() -> Self {
+        let provider = Self::new();
+        let clients = vec![testing::client(), testing::public_client()];
+        provider.publish(vec![testing::watched(testing::realm_of(ISSUER, clients, vec![alice()]))], "watched");
+        provider
+    }
+
     pub(crate) fn publish(&self, realms: Vec<Realm>, digest: &str) {
         let catalog = Catalog::new(Uid::new("provider-1"), testing::SERVER_KEYS.clone(), realms, digest.to_owned());
         self.catalogs.publish(Arc::new(catalog));

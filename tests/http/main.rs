@@ -23,6 +23,7 @@ mod password;
 mod refresh;
 mod refusals;
 mod seed;
+mod session_management;
 mod token;
 mod userinfo;
 mod withdrawn;

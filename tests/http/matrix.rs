@@ -29,6 +29,7 @@ fn method(endpoint: Endpoint) -> Method {
         | Endpoint::Style
         | Endpoint::Authorization
         | Endpoint::EndSession
+        | Endpoint::CheckSession
         | Endpoint::Userinfo => Method::GET,
         Endpoint::Token
         | Endpoint::Introspection
@@ -44,7 +45,7 @@ fn method(endpoint: Endpoint) -> Method {
 /// Whether it shows one document and reads no parameters.
 fn is_document(endpoint: Endpoint) -> bool {
     match endpoint {
-        Endpoint::Discovery | Endpoint::Jwks | Endpoint::Style => true,
+        Endpoint::Discovery | Endpoint::Jwks | Endpoint::CheckSession | Endpoint::Style => true,
         Endpoint::Userinfo
         | Endpoint::Authorization
         | Endpoint::Token
@@ -74,10 +75,10 @@ async fn check(name: &str, expect: impl Fn(Endpoint) -> u16, ask: impl AsyncFn(E
 
 #[tokio::test]
 async fn nobody_and_the_wrong_client_get_nothing_from_any_endpoint() {
-    let provider = Provider::new();
+    let provider = Provider::watched();
     let expect = |endpoint| match endpoint {
         // Whoever asks for a logout is shown the page that asks back.
-        Endpoint::Discovery | Endpoint::Jwks | Endpoint::Style | Endpoint::EndSession => 200,
+        Endpoint::Discovery | Endpoint::Jwks | Endpoint::CheckSession | Endpoint::Style | Endpoint::EndSession => 200,
         Endpoint::Userinfo => 401,
         Endpoint::Authorization
         | Endpoint::Token
@@ -105,7 +106,7 @@ async fn nobody_and_the_wrong_client_get_nothing_from_any_endpoint() {
 
 #[tokio::test]
 async fn t_p37_a_parameter_twice_is_refused_by_every_endpoint_that_reads_any() {
-    let provider = Provider::new();
+    let provider = Provider::watched();
     let twice = |endpoint: Endpoint| -> Vec<(&'static str, &'static str)> {
         let name = match endpoint {
             Endpoint::Authorization => return [GOOD, &[("client_id", "team-a.notes")]].concat(),
@@ -118,6 +119,7 @@ async fn t_p37_a_parameter_twice_is_refused_by_every_endpoint_that_reads_any() {
             | Endpoint::Account => "handle",
             Endpoint::Discovery
             | Endpoint::Jwks
+            | Endpoint::CheckSession
             | Endpoint::Style
             | Endpoint::Token
             | Endpoint::Introspection

@@ -17,7 +17,7 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 /// What an endpoint takes besides GET and HEAD.
 fn takes_post(endpoint: Endpoint) -> bool {
     match endpoint {
-        Endpoint::Discovery | Endpoint::Jwks | Endpoint::Style => false,
+        Endpoint::Discovery | Endpoint::Jwks | Endpoint::CheckSession | Endpoint::Style => false,
         Endpoint::Authorization
         | Endpoint::Token
         | Endpoint::Introspection

@@ -100,7 +100,7 @@ fn nothing_of_a_provider_is_passed_over() {
         json!({"signing": {"rotationPeriodSeconds": 864_000, "trigger": "now", "revokedKeyIDs": ["a"]}}),
         &[],
     );
-    check_provider(json!({"sessionManagement": "Enabled"}), &["spec.sessionManagement"]);
+    check_provider(json!({"sessionManagement": "Enabled"}), &[]);
     check_provider(json!({"login": {"identifiers": ["Email", "Username"]}}), &["spec.login.identifiers[0]"]);
     check_provider(json!({"login": {"supportedLocales": ["en"]}}), &[]);
     check_provider(json!({"login": {"supportedLocales": ["zh-CN"]}}), &["spec.login.supportedLocales"]);

@@ -6,6 +6,7 @@ use super::identify::{Identified, Login, Pause};
 use super::{Demands, Dropped, Received, RedirectError, Reply, ReplyTo};
 use crate::acr::Acr;
 use crate::audience;
+use crate::browser_state::{self, BrowserState};
 use crate::catalog::Realm;
 use crate::client::{Client, ConsentMode, OfflineAccess, ResponseType};
 use crate::family;
@@ -73,6 +74,8 @@ pub struct Fresh {
     pub family: FamilyId,
     /// For the `jti` of an access token.
     pub random: [u8; 16],
+    /// For the `session_state`.
+    pub salt: [u8; 16],
 }
 
 /// What a granted request leads to.
@@ -241,6 +244,11 @@ impl Granted<'_> {
         let family = response_type
             .has_token()
             .then(|| family::begin_beside(code.as_ref(), client, fresh.family, authorization, now));
+        let watched = realm.settings.session_management && scope.has(StandardScope::OpenId);
+        let state = watched
+            .then(|| BrowserState::of(login.session))
+            .and_then(|state| browser_state::session_state(&client.id, &to.redirect_uri, &state, &fresh.salt));
+        fields.extend(state.map(|state| ("session_state", state)));
         let joined = client.frontchannel_logout.is_some().then(|| SessionClient {
             application_uid: client.uid.clone(),
             client: client.id.clone(),

@@ -96,7 +96,8 @@ impl Reply {
 }
 
 /// Names that an answer may carry: in a registered URI they could plant what this server did not say.
-const ANSWERS: &[&str] = &["access_token", "code", "error", "error_description", "id_token", "iss", "state"];
+const ANSWERS: &[&str] =
+    &["access_token", "code", "error", "error_description", "id_token", "iss", "session_state", "state"];
 
 /// A redirect URI without parameters of these names; all else of its query stays as it is.
 fn without_answers(redirect_uri: &str) -> String {

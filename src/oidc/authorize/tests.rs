@@ -252,6 +252,7 @@ fn consent(
     match identified.grant(remembered.as_ref(), answer) {
         Ok(granted) => {
             let fresh = Fresh {
+                salt: [5; 16],
                 code: Opaque::new(Uuid::from_u128(42), [5; 32]),
                 family: FamilyId::new(Uuid::from_u128(43)),
                 random: [6; 16],

@@ -7,12 +7,16 @@ use crypto::{b64, hash};
 
 use super::Frame;
 
-/// The one script of all pages. It holds no data, so its hash is a constant and no response can change what runs.
+/// The one script of all pages that people see. It holds no data, so its hash is a constant and no response can change what runs.
 const SCRIPT: &str = "document.getElementById(\"form-post\").submit()";
 
-/// The script's hash as CSP 3 §2.3.1 wants it: plain Base64, padded.
-pub(crate) static SCRIPT_SHA256: LazyLock<String> =
-    LazyLock::new(|| format!("{}=", b64::encode(&hash::sha256(SCRIPT.as_bytes())).replace('-', "+").replace('_', "/")));
+/// The script's hash, for `script-src`.
+pub(crate) static SCRIPT_SHA256: LazyLock<String> = LazyLock::new(|| source_hash(SCRIPT));
+
+/// A script's hash as CSP 3 §2.3.1 wants it: plain Base64, padded.
+pub(super) fn source_hash(script: &str) -> String {
+    format!("{}=", b64::encode(&hash::sha256(script.as_bytes())).replace('-', "+").replace('_', "/"))
+}
 
 /// The self-submitting page.
 #[derive(Debug, Template)]

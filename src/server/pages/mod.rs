@@ -15,6 +15,7 @@ use crate::headers::{self, PagePolicy};
 use crate::snapshot::Site;
 
 mod account;
+mod check_session;
 mod consent;
 mod error;
 mod form_post;
@@ -26,6 +27,7 @@ mod select_account;
 mod style;
 
 pub(crate) use account::{AccountFacts, AccountPage};
+pub(crate) use check_session::{CHECK_SESSION_SHA256, CheckSessionPage};
 pub(crate) use consent::ConsentPage;
 pub(crate) use error::ErrorPage;
 pub(crate) use form_post::{FormPostPage, SCRIPT_SHA256};

@@ -61,11 +61,16 @@ pub(super) async fn post(call: Call, request: Request) -> Response {
 
 /// The page, or the way to it.
 async fn show(call: &Call, headers: &HeaderMap) -> Response {
-    match find(call, headers).await {
-        Ok(Some(session)) => page(call, headers, &session, false).await,
-        Ok(None) => login_page(call, headers, "", None),
-        Err(error) => Trouble::Store(error).respond(call),
-    }
+    let session = match find(call, headers).await {
+        Ok(session) => session,
+        Err(error) => return Trouble::Store(error).respond(call),
+    };
+    let mut response = match &session {
+        Some(session) => page(call, headers, session, false).await,
+        None => login_page(call, headers, "", None),
+    };
+    call.tell_browser_state(headers, session.as_ref(), &mut response);
+    response
 }
 
 /// A form is not taken that was made for another session, for another browser, or too long ago: a browser that opens

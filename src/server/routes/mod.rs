@@ -10,6 +10,7 @@ use crate::cors;
 
 mod account;
 mod authorize;
+mod check_session;
 mod consent;
 mod documents;
 mod end_session;
@@ -35,7 +36,7 @@ pub(crate) fn allowed(endpoint: Endpoint) -> &'static str {
         | Endpoint::Login
         | Endpoint::SelectAccount
         | Endpoint::Consent => "POST",
-        Endpoint::Style => "GET, HEAD",
+        Endpoint::CheckSession | Endpoint::Style => "GET, HEAD",
     }
 }
 
@@ -51,6 +52,7 @@ pub(crate) fn methods(endpoint: Endpoint) -> MethodRouter {
         Endpoint::Userinfo => get(userinfo::answer).post(userinfo::answer).options(preflight),
         Endpoint::EndSession => get(end_session::get).post(end_session::post),
         Endpoint::EndSessionConfirm => post(end_session_confirm::post),
+        Endpoint::CheckSession => get(check_session::get),
         Endpoint::Login => post(login::post),
         Endpoint::SelectAccount => post(select_account::post),
         Endpoint::Consent => post(consent::post),

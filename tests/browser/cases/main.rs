@@ -10,3 +10,4 @@ mod logout;
 mod pages;
 mod parameters;
 mod policy;
+mod session_management;

@@ -75,8 +75,13 @@ impl Told {
     }
 
     fn provider_at(&mut self, issuer: &str, accepted: bool) {
-        let settings =
-            RealmSettings { code_seconds: 60, session_seconds: 60, session_idle_seconds: 60, jwks_max_age_seconds: 60 };
+        let settings = RealmSettings {
+            code_seconds: 60,
+            session_seconds: 60,
+            session_idle_seconds: 60,
+            jwks_max_age_seconds: 60,
+            session_management: false,
+        };
         let realm = RealmPayload {
             issuer: issuer.to_owned(),
             display_name: "Example".to_owned(),
