@@ -2,7 +2,7 @@
 //! versions that `tests/tools/go.mod` pins and kept in a cache outside of the target folder.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -111,11 +111,8 @@ fn go() -> Result<PathBuf> {
 
 /// The folder of the programs that go.mod and go.sum describe.
 fn cache() -> Result<PathBuf> {
-    let root = std::env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
-    let root = root.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let root = root.context("neither XDG_CACHE_HOME nor HOME says where the cache is")?;
     let pins = module_file("go.mod")? + &module_file("go.sum")?;
-    Ok(root.join("portcullis/tools").join(format!("{:016x}", fingerprint(&pins))))
+    Ok(paths::cache()?.join(format!("{:016x}", fingerprint(&pins))))
 }
 
 /// FNV-1a: the same on every machine and for every compiler. Nobody is kept out by it.

@@ -4,6 +4,7 @@
 //! main.rs ─┬─ suite   every test, in order, timed        ─── steps, tools
 //!          ├─ lint    format, clippy, documentation      ─── steps
 //!          ├─ lists   closed lists against the tests
+//!          ├─ fuzz    what reads bytes, under libFuzzer   ─── cargo_tools
 //!          ├─ cluster a Kubernetes control plane, by hand ─────────────────────┐
 //!          └─ demo    provider and relying party, by hand ─┐                   │
 //!                                                          ▼                   │
@@ -18,10 +19,12 @@
 #![expect(clippy::print_stdout, reason = "these are command-line tools: their result is what they print")]
 
 pub mod binaries;
+pub mod cargo_tools;
 pub mod cluster;
 pub mod cluster_stack;
 pub mod control_plane;
 pub mod demo;
+pub mod fuzz;
 pub mod html;
 pub mod http;
 pub mod kubernetes;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{cluster, demo, lint, lists, suite};
+use xtask::{cluster, demo, fuzz, lint, lists, suite};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "The project's own commands")]
@@ -24,6 +24,8 @@ enum Command {
     Cluster(cluster::Args),
     /// Compare the closed lists with the tests; all of them when none is named.
     Lists(lists::Args),
+    /// Let libFuzzer choose the bytes for what reads bytes; every target when none is named.
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Cluster(args) => cluster::run(args),
         Command::Lists(args) => lists::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -33,3 +33,11 @@ pub fn target() -> Result<PathBuf> {
     let folder = metadata.get("target_directory").and_then(Value::as_str);
     Ok(folder.context("`cargo metadata` names no target_directory")?.into())
 }
+
+/// Where programs that were built once stay, outside of the target folder.
+pub fn cache() -> Result<PathBuf> {
+    let root = std::env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
+    let root = root.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let root = root.context("neither XDG_CACHE_HOME nor HOME says where the cache is")?;
+    Ok(root.join("portcullis/tools"))
+}
