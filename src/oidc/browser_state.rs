@@ -2,7 +2,7 @@
 //! login has changed.
 //!
 //! The browser keeps a value that stands for the login ([`BrowserState`]), readable for the page of the issuer that
-//! applications load in a frame. An application is told a salted hash of it ([`session_state`]) and has the frame compare.
+//! applications load in a frame. An application is told a salted hash of it (`session_state`) and has the frame compare.
 
 use crypto::{b64, hash};
 use url::{Origin, Url};

@@ -17,6 +17,12 @@ pub struct CargoTool {
 /// Builds fuzz targets.
 pub const FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", version: "0.13.2" };
 
+/// Who may depend on what, under which licence, from where.
+pub const DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2" };
+
+/// Finds dependencies that nothing uses.
+pub const MACHETE: CargoTool = CargoTool { name: "cargo-machete", version: "0.9.2" };
+
 impl CargoTool {
     /// Where it is. The first time it is built, which takes minutes and is said on stderr.
     pub fn get(self) -> Result<PathBuf> {

@@ -12,7 +12,7 @@
 //! 4. A hint that names the session of this browser was handed out in it: that is no link which anybody could have
 //!    written. Without one, the person says on a page whether they want to go (§2, §6): else any site could log them out.
 //!
-//! 5. The applications that were logged in to from the session hear of its end ([`frames`]).
+//! 5. The applications that were logged in to from the session hear of its end ([`frames()`]).
 //!
 //! Whether somebody is logged in changes none of the first four, so that no application learns of a login by asking for its end.
 
