@@ -170,9 +170,9 @@ impl Replicas {
                 news
             }
             Err(silent) => {
+                let first = replica.retry == RETRY_PAUSE;
                 replica.not_before = now + replica.retry;
                 replica.retry = (replica.retry * 2).min(LONGEST_RETRY_PAUSE);
-                let first = replica.retry == RETRY_PAUSE;
                 if first && matches!(silent, ask::Silent::AnotherInstance | ask::Silent::NotAuthentic) {
                     let url = endpoint.url();
                     tracing::warn!(

@@ -229,7 +229,8 @@ impl fmt::Debug for Audience<'_> {
 pub enum Expired {
     /// Refused.
     Refuse,
-    /// Accepted: for `id_token_hint`, which only says who the user was (OIDC Core §3.1.2.1).
+    /// Accepted: for `id_token_hint`, which only says who the user was (OIDC Core §3.1.2.1), and where the caller has to
+    /// tell an expired token from a foreign one.
     Accept,
 }
 

@@ -363,7 +363,7 @@ fn basic(header: &str) -> Option<(String, Secret<String>)> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let decoded = Secret::new(STANDARD.decode(credentials.trim_matches(' ')).ok()?);
+    let decoded = Secret::new(STANDARD.decode(credentials.trim_start_matches(' ')).ok()?);
     let text = std::str::from_utf8(decoded.expose()).ok()?;
     let (id, secret) = text.split_once(':')?;
     let (id, secret) = (form::decode_value(id)?, Secret::new(form::decode_value(secret)?));

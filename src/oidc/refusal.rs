@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::authorize::Param;
 use crate::ids::FamilyId;
 
 macro_rules! codes {
@@ -166,7 +167,7 @@ pub enum Effect {
     RevokeFamily(FamilyId),
 }
 
-/// A refusal by the token or userinfo endpoint.
+/// A refusal by the token, introspection, revocation or userinfo endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// What the client sees.
@@ -194,7 +195,8 @@ impl Refusal {
     /// A parameter that was sent more than once.
     pub fn duplicate(name: &str) -> Self {
         // Only names that this server knows are repeated; anything else could be an attacker's text.
-        let description = match KNOWN_PARAMETERS.iter().find(|known| **known == name) {
+        let mut known = Param::ALL.iter().map(|param| param.as_str()).chain(KNOWN_PARAMETERS.iter().copied());
+        let description = match known.find(|known| *known == name) {
             Some(known) => Cow::Owned(format!("`{known}` must not be sent more than once")),
             None => Cow::Borrowed("a parameter must not be sent more than once"),
         };
@@ -202,38 +204,19 @@ impl Refusal {
     }
 }
 
-/// Names that a description may repeat.
+/// Names that a description may repeat, besides those of an authorization request.
 const KNOWN_PARAMETERS: &[&str] = &[
     "access_token",
-    "acr_values",
-    "claims",
     "client_assertion",
     "client_assertion_type",
-    "client_id",
     "client_secret",
     "code",
-    "code_challenge",
-    "code_challenge_method",
     "code_verifier",
-    "display",
     "grant_type",
-    "id_token_hint",
-    "login_hint",
-    "max_age",
-    "nonce",
     "password",
-    "prompt",
-    "redirect_uri",
     "refresh_token",
-    "registration",
-    "request",
-    "request_uri",
-    "resource",
-    "response_mode",
-    "response_type",
-    "scope",
-    "state",
-    "ui_locales",
+    "token",
+    "token_type_hint",
     "username",
 ];
 
@@ -244,6 +227,8 @@ mod tests {
     #[test]
     fn a_description_never_repeats_what_was_sent() {
         assert_eq!(Refusal::duplicate("<script>").description, "a parameter must not be sent more than once");
-        assert_eq!(Refusal::duplicate("scope").description, "`scope` must not be sent more than once");
+        for known in ["scope", "token", "id_token_hint"] {
+            assert_eq!(Refusal::duplicate(known).description, format!("`{known}` must not be sent more than once"));
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cidr::network;
 
-/// Places, counted by network: `/32`, or `/64` for IPv6. Only networks that wait are remembered.
+/// Places, counted by network: `/32`, or `/64` for IPv6. Only networks that hold a place are remembered.
 #[derive(Debug)]
 pub(crate) struct Places {
     /// Places that one network may take.

@@ -19,7 +19,7 @@ use oidc::time::Time;
 
 use crate::cidr::network;
 
-/// Attempts that one address has on one user before it must wait.
+/// Attempts that one network (`/32`, or `/64` for IPv6) has on one user before it must wait.
 const BUDGET: u32 = 10;
 /// Time in which one attempt of the budget comes back.
 const REFILL: Duration = Duration::from_secs(30);
@@ -82,7 +82,7 @@ impl Throttle {
         Self { table: Mutex::new(vec![[Slot::default(); WAYS]; sets]), salt }
     }
 
-    /// Counts an attempt of this address on this user. At whatever issuer of the provider they log in, they are the same
+    /// Counts an attempt of this address's network on this user. At whatever issuer of the provider they log in, they are the same
     /// person with the same password: a guesser would otherwise have a budget at each.
     pub(crate) fn attempt(&self, user: &str, from: IpAddr, now: Time) -> Result<Attempt, Exhausted> {
         let user_key = self.key(user, None);
@@ -120,7 +120,7 @@ impl Throttle {
         Ok(Attempt { delay: delay(failures), user: user_key, pair: pair_key, network: network_key })
     }
 
-    /// The password was right: the address gets its budget back, and the attempt is taken from the user's count. What
+    /// The password was right: the network gets its budget back, and the attempt is taken from the user's count. What
     /// others failed at stays counted, so that a guesser does not profit from the rightful person's logins.
     pub(crate) fn succeeded(&self, attempt: Attempt, now: Time) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);

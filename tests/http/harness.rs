@@ -24,6 +24,8 @@ use store::memory::Memory;
 use url::Url;
 use xtask::html::Form;
 
+use crate::log;
+
 pub(crate) use oidc::testing::{CALLBACK, GOOD, ISSUER, NOW, SECRET, VERIFIER, changed};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -94,6 +96,7 @@ impl Provider {
     }
 
     pub(crate) fn on(store: Arc<dyn Store>, clients: Vec<Client>) -> Self {
+        log::listen();
         let clock = Arc::new(Still(AtomicI64::new(NOW.millis())));
         let catalogs = CatalogHandle::new();
         let ports = Ports {
@@ -128,6 +131,7 @@ impl Provider {
 
     /// Sends a request as it is.
     pub(crate) async fn send(&self, method: Method, target: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        log::sent(target, headers, body);
         let url = Url::parse(ISSUER).unwrap();
         let path = if target.starts_with('/') { format!("{}{target}", url.path()) } else { target.to_owned() };
         let mut request = Request::builder().method(method).uri(path);
@@ -141,7 +145,10 @@ impl Provider {
         request.extensions_mut().insert(Peer(SocketAddr::from(([192, 0, 2, 1], 4711))));
         let (parts, body) = self.app.handle(request).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(bytes.to_vec()).unwrap() }
+        let body = String::from_utf8(bytes.to_vec()).unwrap();
+        log::received(&parts.headers, &body);
+        log::holds_no_secret();
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     pub(crate) async fn get(&self, target: &str) -> Answer {

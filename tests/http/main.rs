@@ -16,6 +16,7 @@ mod harness;
 mod interaction;
 mod introspection;
 mod issuers;
+mod log;
 mod logout;
 mod matrix;
 mod pairwise;

@@ -64,7 +64,7 @@ text!(
     }
 );
 
-/// Claims whose meaning is fixed by RFC 7519, 7800, 8693, 9068, OpenID Connect Core §2 and
+/// Claims whose meaning is fixed by RFC 7519, 7662, 7800, 8693, 9068, OpenID Connect Core §2 and
 /// §5.1, and the logout specifications. An application that could set them would forge
 /// what other parties read in a token.
 pub const RESERVED_CLAIMS: &[&str] = &[
@@ -94,6 +94,14 @@ pub const RESERVED_CLAIMS: &[&str] = &[
     "groups",
     "roles",
     "entitlements",
+    "scopes",
+    "_claim_names",
+    "_claim_sources",
+    "sub_jwk",
+    "txn",
+    "active",
+    "token_type",
+    "username",
     "updated_at",
     "name",
     "given_name",

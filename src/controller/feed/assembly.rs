@@ -1,4 +1,4 @@
-//! What a server has been told, put together. Pure.
+//! What a server has been told, put together. It logs, and is pure else.
 
 mod entries;
 

@@ -50,45 +50,47 @@ claims! {
     Groups = "groups", Groups;
 }
 
-/// Names that no extra claim may take: those that carry the protocol itself (RFC 7519 §4.1, OIDC Core §2, RFC 9068 §2.2,
-/// RFC 8693, RFC 7800, back-channel logout) and the standard claims above.
+/// Claims that carry the protocol itself (RFC 7519 §4.1, OIDC Core §2, RFC 9068 §2.2, RFC 8693, RFC 7800, RFC 7662, back-channel
+/// logout).
+pub const PROTOCOL_CLAIMS: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "nonce",
+    "auth_time",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "sid",
+    "client_id",
+    "scope",
+    "scopes",
+    "cnf",
+    "act",
+    "may_act",
+    "events",
+    "roles",
+    "entitlements",
+    "authorization_details",
+    "_claim_names",
+    "_claim_sources",
+    "sub_jwk",
+    "txn",
+    "active",
+    "token_type",
+    "username",
+];
+
+/// Names that no extra claim may take: those of the protocol and the standard claims above.
 pub fn is_reserved(name: &str) -> bool {
-    const PROTOCOL: &[&str] = &[
-        "iss",
-        "sub",
-        "aud",
-        "exp",
-        "nbf",
-        "iat",
-        "jti",
-        "nonce",
-        "auth_time",
-        "acr",
-        "amr",
-        "azp",
-        "at_hash",
-        "c_hash",
-        "s_hash",
-        "sid",
-        "client_id",
-        "scope",
-        "scopes",
-        "cnf",
-        "act",
-        "may_act",
-        "events",
-        "roles",
-        "entitlements",
-        "authorization_details",
-        "_claim_names",
-        "_claim_sources",
-        "sub_jwk",
-        "txn",
-        "active",
-        "token_type",
-        "username",
-    ];
-    PROTOCOL.contains(&name) || StandardClaim::ALL.iter().any(|claim| claim.as_str() == name)
+    PROTOCOL_CLAIMS.contains(&name) || StandardClaim::ALL.iter().any(|claim| claim.as_str() == name)
 }
 
 #[cfg(test)]

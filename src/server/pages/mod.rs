@@ -1,7 +1,8 @@
 //! What people see: typed pages, one template each.
 //!
 //! Text reaches a page through its struct and is escaped by the template engine; nothing here builds HTML by hand. No
-//! page needs a script, and none may run one, except the page that posts itself, whose one script is a constant.
+//! person's page needs a script, and none may run one, except the page that posts itself; that and the page in which applications
+//! watch the login have one script each, a constant.
 
 use askama::Template;
 use axum::body::Body;

@@ -24,7 +24,7 @@ pub(super) fn basic(bytes: &[u8]) {
     let Some(proved) = proves(&presented) else { return };
     let (scheme, encoded) = header.split_once(' ').unwrap_or_else(|| panic!("{header:?} has no scheme"));
     assert!(scheme.eq_ignore_ascii_case("basic"), "{header:?}");
-    let pair = STANDARD.decode(encoded.trim_start()).unwrap_or_else(|error| panic!("{header:?}: {error}"));
+    let pair = STANDARD.decode(encoded.trim_start_matches(' ')).unwrap_or_else(|error| panic!("{header:?}: {error}"));
     let (id, secret) = pair.split_at(pair.iter().position(|byte| *byte == b':').unwrap_or_default());
     let plain = |bytes: &[u8]| {
         let name = url::form_urlencoded::parse(bytes).next();
