@@ -23,6 +23,9 @@ pub const DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2" };
 /// Finds dependencies that nothing uses.
 pub const MACHETE: CargoTool = CargoTool { name: "cargo-machete", version: "0.9.2" };
 
+/// Writes software bills of materials.
+pub const CYCLONEDX: CargoTool = CargoTool { name: "cargo-cyclonedx", version: "0.5.9" };
+
 impl CargoTool {
     /// Where it is. The first time it is built, which takes minutes and is said on stderr.
     pub fn get(self) -> Result<PathBuf> {

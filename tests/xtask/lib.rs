@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! main.rs ─┬─ suite   every test, in order, timed        ─── steps, tools
-//!          ├─ lint    format, clippy, documentation      ─── steps
+//!          ├─ lint    format, clippy, documentation, dependencies ─── steps, cargo_tools
+//!          ├─ sbom    what the program is made of          ─── cargo_tools
 //!          ├─ lists   closed lists against the tests
 //!          ├─ fuzz    what reads bytes, under libFuzzer   ─── cargo_tools
 //!          ├─ cluster a Kubernetes control plane, by hand ─────────────────────┐
@@ -36,6 +37,7 @@ pub mod ports;
 pub mod process;
 pub mod quickstart;
 pub mod running;
+pub mod sbom;
 pub mod stack;
 pub mod steps;
 pub mod suite;

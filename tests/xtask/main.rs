@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{cluster, demo, fuzz, lint, lists, suite};
+use xtask::{cluster, demo, fuzz, lint, lists, sbom, suite};
 
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask", about = "The project's own commands")]
@@ -24,6 +24,8 @@ enum Command {
     Cluster(cluster::Args),
     /// Compare the closed lists with the tests; all of them when none is named.
     Lists(lists::Args),
+    /// Write the software bill of materials of the program.
+    Sbom,
     /// Let libFuzzer choose the bytes for what reads bytes; every target when none is named.
     Fuzz(fuzz::Args),
 }
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Cluster(args) => cluster::run(args),
         Command::Lists(args) => lists::run(&args),
+        Command::Sbom => sbom::run(),
         Command::Fuzz(args) => fuzz::run(&args),
     };
     match outcome {
