@@ -212,9 +212,12 @@ impl Plan {
 }
 
 /// Labels and annotations by which other controllers are steered: one turns a Secret into a ServiceAccount's token,
-/// another into a cluster credential of Argo CD.
+/// another into a cluster credential of Argo CD. That a Secret is part of an application steers nobody.
 fn is_reserved(key: &str) -> bool {
     const DOMAINS: [&str; 4] = ["kubernetes.io", "k8s.io", "argoproj.io", "portcullis.dev"];
+    if key == "app.kubernetes.io/part-of" {
+        return false;
+    }
     let Some((prefix, _)) = key.split_once('/') else { return false };
     let prefix = prefix.to_ascii_lowercase();
     DOMAINS.iter().any(|domain| prefix.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))

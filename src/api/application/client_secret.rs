@@ -181,19 +181,23 @@ wire_enum! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct SecretMetadata {
-    /// Labels. Prefixes of Kubernetes, Argo CD and Portcullis are refused.
+    /// Labels. Prefixes of Kubernetes, Argo CD and Portcullis are refused,
+    /// app.kubernetes.io/part-of excepted.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 20, "x-kubernetes-validations" = metadata_keys()))]
     pub labels: BTreeMap<String, LabelValue>,
 
-    /// Annotations. Prefixes of Kubernetes, Argo CD and Portcullis are refused.
+    /// Annotations. Prefixes of Kubernetes, Argo CD and Portcullis are refused,
+    /// app.kubernetes.io/part-of excepted.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 20, "x-kubernetes-validations" = metadata_keys()))]
     pub annotations: BTreeMap<String, AnnotationValue>,
 }
 
 /// Labels and annotations steer other controllers: an annotation turns a Secret into a
-/// ServiceAccount token, a label into a cluster credential of Argo CD.
+/// ServiceAccount token, a label into a cluster credential of Argo CD. The recommended label
+/// that says of what application an object is a part steers none, and without it Argo CD does
+/// not read the Secret that its own settings name.
 fn metadata_keys() -> Value {
     rules([
         (
@@ -201,7 +205,7 @@ fn metadata_keys() -> Value {
             "a key must be a name of at most 63 letters, digits and `- _ .`, with a DNS name and `/` in front if any",
         ),
         (
-            "!self.exists(k, k.matches('^([^/]*[.])?(kubernetes[.]io|k8s[.]io|argoproj[.]io|portcullis[.]dev)/'))",
+            "!self.exists(k, k != 'app.kubernetes.io/part-of' && k.matches('^([^/]*[.])?(kubernetes[.]io|k8s[.]io|argoproj[.]io|portcullis[.]dev)/'))",
             "has a reserved prefix (kubernetes.io, k8s.io, argoproj.io, portcullis.dev, or below one of them): other controllers act on those",
         ),
     ])
