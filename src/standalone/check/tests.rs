@@ -43,11 +43,46 @@ fn run(files: &[(&str, &str)], namespace: Option<&str>) -> (Checked, Vec<String>
 
 #[test]
 fn the_samples_pass() {
-    for sample in ["quickstart", "apis"] {
+    for sample in ["quickstart", "apis", "clients"] {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/samples/");
         let checked = check(vec![format!("{folder}{sample}").into()], None);
         assert!(checked.objects >= 4, "{sample}");
         assert_eq!(checked.errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [""; 0], "{sample}");
+    }
+}
+
+/// Each client with the provider alone, as somebody would copy it, and what it cannot be told otherwise: its own path.
+#[test]
+fn every_client_of_the_samples_passes_alone_and_is_in_the_readme() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds/samples/clients");
+    let readme = fs::read_to_string(folder.join("../../../README.md")).unwrap();
+    let chapter = readme.split("## Connect an application").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut names: Vec<_> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != "provider.yaml");
+    names.sort();
+    let clients = [
+        ("argo-cd.yaml", "/auth/callback", 3),
+        ("auth-js.yaml", "/api/auth/callback/portcullis", 2),
+        ("envoy-gateway.yaml", "/oauth2/callback", 2),
+        ("grafana.yaml", "/login/generic_oauth", 2),
+        ("kubelogin.yaml", "http://localhost:8000", 2),
+        ("oauth2-proxy.yaml", "/oauth2/callback", 2),
+        ("spring.yaml", "/login/oauth2/code/portcullis", 2),
+    ];
+    assert_eq!(names, clients.map(|(name, _, _)| name));
+    for (name, path, objects) in clients {
+        let checked = check(vec![folder.join("provider.yaml"), folder.join(name)], None);
+        assert_eq!(checked.errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [""; 0], "{name}");
+        assert_eq!(checked.objects, objects, "{name}");
+        let manifest = fs::read_to_string(folder.join(name)).unwrap();
+        let lists = manifest.split("redirectURIs:\n").skip(1);
+        let uris: Vec<&str> = lists.flat_map(|rest| rest.lines().take_while(|line| line.starts_with("  - "))).collect();
+        assert!(uris.iter().any(|uri| uri.ends_with(path)), "{name}: {uris:?}");
+        assert!(chapter.contains(&format!("`{name}`")), "the README leaves {name} out");
+        for key in manifest.lines().filter_map(|line| line.trim().strip_prefix("- key: ")) {
+            assert!(chapter.contains(&format!("`{key}`")), "the README leaves {key} of {name} out");
+        }
     }
 }
 

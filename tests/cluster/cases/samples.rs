@@ -32,11 +32,12 @@ fn a_default_in_a_list_item_is_drift() {
 #[tokio::test]
 async fn every_sample_is_stored_as_it_is_written() -> Result<()> {
     let cluster = cluster()?;
-    let namespace = cluster.namespace("samples", NamespaceKind::Provider).await?;
     let client = cluster.client(&Role::ClusterAdmin).await?;
     let mut folders = vec![xtask::paths::root().join("crds/samples")];
     let mut seen = 0;
     while let Some(folder) = folders.pop() {
+        // Each folder is a world of its own, with a provider of its own.
+        let namespace = cluster.namespace("samples", NamespaceKind::Provider).await?;
         for entry in fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))? {
             let path = entry?.path();
             if path.is_dir() {
