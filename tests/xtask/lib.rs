@@ -1,7 +1,7 @@
 //! The project's own commands, and what the browser tests share with them.
 //!
 //! ```text
-//! main.rs ─┬─ suite   every test, in order, timed        ─── steps, tools
+//! main.rs ─┬─ suite   every test, in order, timed        ─── steps, tools, python
 //!          ├─ lint    format, clippy, documentation, dependencies ─── steps, cargo_tools
 //!          ├─ sbom    what the program is made of          ─── cargo_tools
 //!          ├─ lists   closed lists against the tests
@@ -26,6 +26,7 @@ pub mod cluster_stack;
 pub mod control_plane;
 pub mod demo;
 pub mod fuzz;
+pub mod go_tools;
 pub mod html;
 pub mod http;
 pub mod kubernetes;
@@ -35,6 +36,7 @@ pub mod lock;
 pub mod paths;
 pub mod ports;
 pub mod process;
+pub mod python;
 pub mod quickstart;
 pub mod running;
 pub mod sbom;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::steps::{Steps, Tests, count_tests};
-use crate::{binaries, kubernetes, paths, tools};
+use crate::{binaries, kubernetes, paths, python, tools};
 
 /// The member, and its only test target, that needs a browser.
 const BROWSER: &str = "browser";
@@ -41,6 +41,7 @@ pub fn run(args: &Args) -> Result<()> {
     if !args.no_cluster {
         steps.run("control plane", kubernetes::install)?;
     }
+    steps.run("Authlib", python::install)?;
     steps.run("build", || binaries::build().map(|_| String::new()))?;
     steps.run("test", || {
         let mut run = test(["--lib", "--bins"].into_iter().chain(flags(&integration)))?;

@@ -53,7 +53,8 @@ pub fn install() -> Result<String> {
     Ok(if installed.is_empty() { "nothing missing".to_owned() } else { format!("installed {}", installed.join(", ")) })
 }
 
-fn apt(packages: &[&str]) -> Result<()> {
+/// Installs Debian packages.
+pub(crate) fn apt(packages: &[&str]) -> Result<()> {
     if find("apt-get").is_none() {
         bail!("these are missing and there is no apt-get to install them with: {}", packages.join(", "));
     }
