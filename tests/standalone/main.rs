@@ -8,5 +8,6 @@ mod harness;
 mod issuers;
 mod keys;
 mod kill;
+mod lifecycle;
 mod openid;
 mod tls;

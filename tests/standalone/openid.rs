@@ -18,11 +18,12 @@ type Client =
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Failed(String);
+pub(crate) struct Failed(String);
 
-/// The crate's requests, carried by the test tools' own HTTP client.
-fn http(request: HttpRequest) -> Result<HttpResponse, Failed> {
-    let url = Url::parse(&request.uri().to_string()).map_err(|error| Failed(error.to_string()))?;
+/// The crate's requests, carried by the test tools' own HTTP client, which speaks no TLS.
+pub(crate) fn http(request: HttpRequest) -> Result<HttpResponse, Failed> {
+    let url = Url::parse(&request.uri().to_string().replacen("https:", "http:", 1))
+        .map_err(|error| Failed(error.to_string()))?;
     let headers: Vec<(&str, &str)> =
         request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     let body = std::str::from_utf8(request.body()).unwrap();
