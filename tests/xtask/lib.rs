@@ -33,6 +33,7 @@ pub mod kubernetes;
 pub mod lint;
 pub mod lists;
 pub mod lock;
+pub mod oauth2_proxy;
 pub mod paths;
 pub mod ports;
 pub mod process;

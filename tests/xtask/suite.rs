@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::steps::{Steps, Tests, count_tests};
-use crate::{binaries, kubernetes, paths, python, tools};
+use crate::{binaries, kubernetes, oauth2_proxy, paths, python, tools};
 
 /// The member, and its only test target, that needs a browser.
 const BROWSER: &str = "browser";
@@ -42,6 +42,9 @@ pub fn run(args: &Args) -> Result<()> {
         steps.run("control plane", kubernetes::install)?;
     }
     steps.run("Authlib", python::install)?;
+    if !args.no_browser {
+        steps.run("oauth2-proxy", oauth2_proxy::install)?;
+    }
     steps.run("build", || binaries::build().map(|_| String::new()))?;
     steps.run("test", || {
         let mut run = test(["--lib", "--bins"].into_iter().chain(flags(&integration)))?;
