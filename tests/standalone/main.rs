@@ -1,6 +1,6 @@
 //! The released program on a folder of manifests, used from outside: over HTTP, through files, by signals.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod authlib;
 mod edits;

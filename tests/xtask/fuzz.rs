@@ -29,9 +29,6 @@ pub struct Args {
     /// How many run at a time.
     #[arg(long, default_value_t = 1)]
     jobs: usize,
-    /// Add the fewest inputs that cover what was reached to the corpus in the repository.
-    #[arg(long)]
-    keep: bool,
 }
 
 /// What became of a target.
@@ -71,11 +68,12 @@ pub fn run(args: &Args) -> Result<()> {
     for Outcome { target, log, .. } in outcomes.iter().filter(|outcome| !outcome.held) {
         println!("\n--- {target}\n{}", tail(log, 60));
     }
-    if args.keep {
-        outcomes.iter().try_for_each(|outcome| keep(&program, &outcome.target))?;
-    }
     let broken = outcomes.iter().filter(|outcome| !outcome.held).count();
-    ensure!(broken == 0, "{broken} targets broke a promise: the inputs lie in {}", artifacts()?.display());
+    ensure!(
+        broken == 0,
+        "{broken} targets broke a promise: the inputs lie in {}; put them into tests/fuzz/corpus with the mend",
+        artifacts()?.display()
+    );
     Ok(())
 }
 
@@ -131,15 +129,6 @@ fn fuzz(program: &Path, target: &str, seconds: u32) -> Result<Outcome> {
     let output = command.stdout(Stdio::null()).output().context("run the fuzzer")?;
     let log = String::from_utf8_lossy(&output.stderr).into_owned();
     Ok(Outcome { target: target.to_owned(), log, held: output.status.success() })
-}
-
-/// Adds to the corpus of a target the fewest inputs that cover what it does not.
-fn keep(program: &Path, target: &str) -> Result<()> {
-    let mut command = libfuzzer(program, target);
-    command.args(["-set_cover_merge=1", &format!("-max_len={MAX_INPUT}")]);
-    command.arg(paths::root().join("tests/fuzz/corpus").join(target)).arg(work_folder()?.join("corpus").join(target));
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    steps::succeed(command)
 }
 
 fn libfuzzer(program: &Path, target: &str) -> Command {
@@ -213,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_unknown_target_is_answered_with_those_that_there_are() {
-        let args = Args { targets: vec!["pixels".to_owned()], seconds: 1, jobs: 1, keep: false };
+        let args = Args { targets: vec!["pixels".to_owned()], seconds: 1, jobs: 1 };
         let error = run(&args).unwrap_err().to_string();
         assert!(error.starts_with("there is no target `pixels`: there are authorization_request, basic"), "{error}");
     }
