@@ -62,7 +62,7 @@ fn t_k14_one_guarded_client_is_all_that_fetches() {
     assert!(!hyper_util.contains("client"), "{hyper_util}");
     let fetching: BTreeSet<PathBuf> =
         sources().into_iter().filter(|(_, text)| text.contains("reqwest::")).map(|(path, _)| path).collect();
-    let guarded = ["fetch.rs", "resolve.rs"].map(|file| root().join("src/server/client_keys").join(file));
+    let guarded = ["outbound.rs", "outbound/resolve.rs"].map(|file| root().join("src/server").join(file));
     assert_eq!(fetching, guarded.into());
 }
 

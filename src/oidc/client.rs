@@ -87,10 +87,12 @@ wire_enum! {
 }
 
 mod authentication;
+mod called_uri;
 mod published_keys;
 
 pub use self::authentication::{ClientAuthMethod, ClientAuthentication, ClientKeys};
-pub use self::published_keys::{KeysUri, KeysUriError, PrivateAddresses, PublishedKeys};
+pub use self::called_uri::{CalledUri, CalledUriError, PrivateAddresses};
+pub use self::published_keys::PublishedKeys;
 
 /// One relying party, as this issuer serves it. It is written into records: a field that a server does not know makes it
 /// refuse the record, so that no restriction is dropped without a word.

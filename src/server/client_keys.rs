@@ -1,20 +1,18 @@
 //! RFC 7591 §2 `jwks_uri`, OIDC Core §10.1.1: keys that clients publish, fetched when an assertion asks for them.
 //!
 //! ```text
-//! assertion ─▶ cache ──────▶ fetch ─▶ resolve ─▶ judge        which addresses are called
-//!              (what is kept,  (one GET)  (names)
-//!               who may ask)     └────▶ document              what counts as keys
+//! assertion ─▶ cache ──────▶ fetch ─▶ outbound        which addresses are called
+//!              (what is kept,  (one GET)
+//!               who may ask)     └────▶ document        what counts as keys
 //! ```
 //!
 //! Two strangers meet here. Whoever writes a manifest chooses the address: the server must not become their hand inside
 //! the network (T-K14, T-P32). And anybody may send an assertion in a client's name: the server must not become their
-//! hammer, neither on the host nor on itself. `judge` is for the first, `cache` for the second.
+//! hammer, neither on the host nor on itself. `outbound` is for the first, `cache` for the second.
 
 mod cache;
 mod document;
 mod fetch;
-mod judge;
-mod resolve;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +24,7 @@ use oidc::client::{ClientKeys, PublishedKeys};
 pub(crate) use self::cache::ClientKeyCache;
 use self::document::{MAX_BODY, MAX_KEYS};
 pub use self::fetch::KeyFetcher;
-pub use self::judge::NotCalled;
+use crate::outbound::CallError;
 
 /// Where published keys come from, as a port: [`KeyFetcher`], or what a test puts in its place.
 pub trait FetchKeys: Send + Sync + 'static {
@@ -50,15 +48,9 @@ pub enum FetchError {
     /// The server fetches as much as it may already.
     #[error("too many keys are being fetched at once")]
     Busy,
-    /// The host has an address that is not called.
-    #[error("the host is not called: {0}")]
-    Address(#[from] NotCalled),
-    /// No certificate can be verified.
-    #[error("there are no certificates to trust on this machine, or no TLS: {0}")]
-    Trust(String),
-    /// No address, no connection, no trusted certificate, or it broke off.
-    #[error("the host cannot be reached: {0}")]
-    Unreachable(String),
+    /// The host is not called, or does not answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// The host takes too long.
     #[error("the answer took longer than five seconds")]
     Overdue,
@@ -87,9 +79,7 @@ impl FetchError {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Busy => "busy",
-            Self::Address(_) => "address",
-            Self::Trust(_) => "trust",
-            Self::Unreachable(_) => "unreachable",
+            Self::Call(error) => error.as_str(),
             Self::Overdue => "overdue",
             Self::Redirect => "redirect",
             Self::Status(_) => "status",

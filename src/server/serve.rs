@@ -23,6 +23,7 @@ use crate::internal::{self, Sources};
 use crate::listen::{self, Bounds};
 use crate::loaded::LoadedHandle;
 use crate::open_metrics::ExtraMetrics;
+use crate::outbound::Outbound;
 use crate::snapshot::CatalogHandle;
 use crate::tls::{self, TlsError, TlsFiles, Watch};
 
@@ -191,7 +192,7 @@ impl Server {
             clock: Arc::clone(&clock),
             entropy: Arc::new(SystemEntropy),
             passwords: Arc::new(passwords),
-            keys: Arc::new(KeyFetcher::new(&api_server)),
+            keys: Arc::new(KeyFetcher::new(Outbound::new(&api_server))),
         };
         let app = App::new(ports, catalogs, trusted_proxies.clone());
         let connections = connections(max_connections, open_files());

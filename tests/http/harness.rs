@@ -18,7 +18,7 @@ use oidc::client::Client;
 use oidc::ids::Uid;
 use oidc::testing;
 use oidc::time::Time;
-use server::{App, CatalogHandle, Clock, Entropy, KeyFetcher, Peer, Ports};
+use server::{App, CatalogHandle, Clock, Entropy, KeyFetcher, Outbound, Peer, Ports};
 use store::Store;
 use store::memory::Memory;
 use url::Url;
@@ -104,7 +104,7 @@ impl Provider {
             clock: clock.clone(),
             entropy: Arc::new(Counted(AtomicU64::new(1))),
             passwords: Arc::new(PasswordPool::new(2, 64).unwrap()),
-            keys: Arc::new(KeyFetcher::new(&[])),
+            keys: Arc::new(KeyFetcher::new(Outbound::new(&[]))),
         };
         let app = App::new(ports, catalogs.clone(), Vec::new());
         let provider = Self { app, clock, catalogs };

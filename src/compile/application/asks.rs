@@ -1,7 +1,7 @@
 //! What an application needs a policy for.
 
 use api::{ClientAuthentication, ClientAuthenticationType, ConsentMode, GrantType, OidcApplicationSpec, SecretSource};
-use oidc::client::KeysUri;
+use oidc::client::CalledUri;
 use oidc::uri::{RedirectKind, RedirectUri};
 
 use super::DEFAULT_LIFETIME_SECONDS;
@@ -132,7 +132,7 @@ fn browser(asks: &mut Vec<Ask>, path: String, uri: &str) {
 /// nothing: it is refused as it stands.
 fn keys_host(authentication: &ClientAuthentication) -> Option<String> {
     let uri = authentication.private_key_jwt.as_ref()?.jwks_uri.as_ref()?;
-    Some(KeysUri::parse(uri).ok()?.host_str().to_owned())
+    Some(CalledUri::parse(uri).ok()?.host_str().to_owned())
 }
 
 /// The host of a URI that the server itself will call.

@@ -5,7 +5,7 @@ use api::{
     PrivateKeyJwt, ProgrammaticAccess, Reason,
 };
 use crypto::{KeyError, PublicJwk};
-use oidc::client::{ClientKeys, KeysUri, PrivateAddresses, PublishedKeys, ResourceAccess};
+use oidc::client::{CalledUri, ClientKeys, PrivateAddresses, PublishedKeys, ResourceAccess};
 use oidc::ids::Uid;
 use oidc::time::Time;
 use serde_json::{Map, Value};
@@ -130,7 +130,7 @@ impl<'a> Principal<'a> {
 
 /// The address of the keys. A stored object may be older than the schema.
 fn published(path: &str, own: &PrivateKeyJwt, diagnostics: &mut Vec<Diagnostic>) -> Option<PublishedKeys> {
-    match KeysUri::parse(own.jwks_uri.as_ref()?) {
+    match CalledUri::parse(own.jwks_uri.as_ref()?) {
         // Until a policy says more.
         Ok(uri) => Some(PublishedKeys { uri, private_addresses: PrivateAddresses::Denied }),
         Err(error) => {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::client::{ClientKeys, KeysUri, PrivateAddresses, PublishedKeys};
+use crate::client::{CalledUri, ClientKeys, PrivateAddresses, PublishedKeys};
 use crate::ids::ClientId;
 use crate::testing::*;
 
@@ -122,7 +122,7 @@ const KEYS_URI: &str = "https://keys.example.com/jwks.json";
 /// The client with keys that it publishes.
 fn published() -> Client {
     let published =
-        PublishedKeys { uri: KeysUri::parse(KEYS_URI).unwrap(), private_addresses: PrivateAddresses::Denied };
+        PublishedKeys { uri: CalledUri::parse(KEYS_URI).unwrap(), private_addresses: PrivateAddresses::Denied };
     Client { authentication: ClientAuthentication::PublishedKeys(published), ..client() }
 }
 

@@ -1,14 +1,20 @@
 mod cache;
 mod fetch;
-mod host;
 mod token;
 
-use oidc::client::{ClientKeys, KeysUri, PrivateAddresses, PublishedKeys};
+use oidc::client::{CalledUri, ClientKeys, PrivateAddresses, PublishedKeys};
 use oidc::testing::KEY;
+
+use crate::outbound::testing::Host;
 
 /// Published at this address, by a client that may not have a private one.
 fn published(uri: &str) -> PublishedKeys {
-    PublishedKeys { uri: KeysUri::parse(uri).unwrap(), private_addresses: PrivateAddresses::Denied }
+    PublishedKeys { uri: CalledUri::parse(uri).unwrap(), private_addresses: PrivateAddresses::Denied }
+}
+
+/// Published by this host.
+fn published_by(host: &Host) -> PublishedKeys {
+    published(&host.uri())
 }
 
 fn keys() -> ClientKeys {

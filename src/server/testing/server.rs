@@ -18,6 +18,7 @@ use super::{FixedClock, PASSWORD, SeededEntropy};
 use crate::app::{App, Peer, Ports};
 use crate::client_keys::{FetchKeys, KeyFetcher};
 use crate::cookies::CookieNames;
+use crate::outbound::Outbound;
 use crate::snapshot::CatalogHandle;
 
 /// Threads for passwords.
@@ -98,7 +99,7 @@ impl Server {
     }
 
     fn build(store: Arc<dyn Store>) -> Self {
-        Self::reaching(store, Arc::new(KeyFetcher::new(&[])))
+        Self::reaching(store, Arc::new(KeyFetcher::new(Outbound::new(&[]))))
     }
 
     /// One whose clients' keys come from elsewhere.

@@ -7,23 +7,26 @@ use std::time::{Duration, Instant};
 use oidc::client::{PrivateAddresses, PublishedKeys};
 use oidc::testing::KEY;
 
-use super::host::{Host, NAME, Says, fetcher, guarded, here, roots, says, set};
-use super::published;
-use crate::client_keys::judge::judge;
-use crate::client_keys::resolve::{Guard, Lookup};
-use crate::client_keys::{FetchError, FetchKeys as _, Fetched, KeyFetcher, NotCalled};
+use super::{published, published_by};
+use crate::client_keys::{FetchError, FetchKeys as _, Fetched, KeyFetcher};
+use crate::outbound::testing::{Host, NAME, Says, guarded, here, roots, says, seeing, set};
+use crate::outbound::{CallError, Guard, Lookup, NotCalled, Outbound, judge};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const JSON: &str = "content-type: application/json\r\n";
 
 async fn fetch(host: &Host) -> Result<Fetched, FetchError> {
-    fetcher(PATIENCE).fetch(&host.published()).await
+    fetcher(PATIENCE).fetch(&published_by(host)).await
+}
+
+fn fetcher(patience: Duration) -> KeyFetcher {
+    KeyFetcher::new(seeing(patience))
 }
 
 /// A fetcher as in the product, but for the name service and the authority.
 fn strict(lookup: Lookup, api_server: &[&str]) -> KeyFetcher {
     let api_server: Vec<String> = api_server.iter().map(|host| (*host).to_owned()).collect();
-    KeyFetcher::with(Guard::with(judge, lookup, &api_server), roots(), PATIENCE)
+    KeyFetcher::new(Outbound::with(Guard::with(judge, lookup, &api_server), roots(), PATIENCE))
 }
 
 fn names(table: &'static [(&str, &[&str])]) -> Lookup {
@@ -39,7 +42,7 @@ async fn keys_are_fetched_with_how_long_they_hold() {
     let fetched = fetch(&host).await.unwrap();
     assert_eq!((fetched.keys.jwks(), fetched.max_age), (&[KEY.public_jwk().clone()][..], None));
     let request = host.asked().remove(0).to_ascii_lowercase();
-    assert!(request.starts_with("get /jwks.json http/1.1\r\n"), "{request}");
+    assert!(request.starts_with("get /path?of=it http/1.1\r\n"), "{request}");
     for line in [format!("host: {NAME}:{}", host.port()), "user-agent: portcullis".to_owned()] {
         assert!(request.contains(&format!("{line}\r\n")), "{request}");
     }
@@ -71,7 +74,7 @@ async fn t_p32_an_answer_that_is_no_set_of_keys_is_not_taken() {
     host.say(says("200 OK", JSON, b"<html>"));
     assert!(matches!(fetch(&host).await, Err(FetchError::Document(_))));
     host.say(Says::Nothing);
-    assert!(matches!(fetch(&host).await, Err(FetchError::Unreachable(_))));
+    assert!(matches!(fetch(&host).await, Err(FetchError::Call(CallError::Unreachable(_)))));
     // What is not packed as was asked for is not unpacked: a small answer stays small.
     host.say(says("200 OK", &format!("{JSON}content-encoding: gzip\r\n"), b"\x1f\x8b\x08"));
     assert!(matches!(fetch(&host).await, Err(FetchError::Document(_))));
@@ -96,7 +99,7 @@ async fn t_p32_a_slow_answer_is_not_waited_for() {
     let slow = async |says: Says| {
         let host = Host::that(says).await;
         let started = Instant::now();
-        let outcome = fetcher(Duration::from_millis(300)).fetch(&host.published()).await;
+        let outcome = fetcher(Duration::from_millis(300)).fetch(&published_by(&host)).await;
         assert_eq!(outcome.unwrap_err(), FetchError::Overdue);
         assert!(started.elapsed() < Duration::from_secs(3));
     };
@@ -111,7 +114,7 @@ async fn t_p32_a_name_that_leads_to_this_machine_is_not_called() {
         fetcher.fetch(&PublishedKeys { private_addresses, ..published(uri) }).await.unwrap_err()
     };
     for private in [PrivateAddresses::Denied, PrivateAddresses::Allowed] {
-        let special = FetchError::Address(NotCalled::Special);
+        let special = FetchError::Call(CallError::Address(NotCalled::Special));
         let uri = host.uri();
         assert_eq!(call(strict(here(), &[]), &uri, private).await, special);
         // Of several addresses one is enough.
@@ -120,18 +123,18 @@ async fn t_p32_a_name_that_leads_to_this_machine_is_not_called() {
         // The system's own names, and addresses, which nobody looks up.
         for literal in ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0"] {
             let uri = format!("https://{literal}:{}/", host.port());
-            assert_eq!(call(guarded(), &uri, private).await, special, "{uri}");
+            assert_eq!(call(KeyFetcher::new(guarded()), &uri, private).await, special, "{uri}");
         }
     }
     let private: Lookup = names(&[(NAME, &["10.0.0.7"])]);
     assert_eq!(
         call(strict(private, &[]), &host.uri(), PrivateAddresses::Denied).await,
-        FetchError::Address(NotCalled::Private)
+        FetchError::Call(CallError::Address(NotCalled::Private))
     );
     let nowhere = call(strict(names(&[(NAME, &[])]), &[]), &host.uri(), PrivateAddresses::Denied).await;
-    assert_eq!(nowhere, FetchError::Unreachable("its name has no address".to_owned()));
+    assert_eq!(nowhere, FetchError::Call(CallError::Unreachable("its name has no address".to_owned())));
     let unknown = call(strict(names(&[]), &[]), &host.uri(), PrivateAddresses::Denied).await;
-    assert!(matches!(unknown, FetchError::Unreachable(_)), "{unknown:?}");
+    assert!(matches!(unknown, FetchError::Call(CallError::Unreachable(_))), "{unknown:?}");
     assert_eq!(host.connections(), 0, "nobody knocked");
 }
 
@@ -146,11 +149,14 @@ async fn t_p32_a_name_is_looked_up_once_for_each_connection() {
         Ok(vec![if first { "240.0.0.1" } else { "127.0.0.1" }.parse().unwrap()])
     });
     let judge = |address: IpAddr, _| if address.is_loopback() { Err(NotCalled::Special) } else { Ok(()) };
-    let fetcher = KeyFetcher::with(Guard::with(judge, lookup, &[]), roots(), Duration::from_millis(500));
-    let outcome = fetcher.fetch(&host.published()).await.unwrap_err();
-    assert!(matches!(outcome, FetchError::Overdue | FetchError::Unreachable(_)), "{outcome:?}");
+    let fetcher = KeyFetcher::new(Outbound::with(Guard::with(judge, lookup, &[]), roots(), Duration::from_millis(500)));
+    let outcome = fetcher.fetch(&published_by(&host)).await.unwrap_err();
+    assert!(matches!(outcome, FetchError::Overdue | FetchError::Call(CallError::Unreachable(_))), "{outcome:?}");
     assert_eq!((ASKED.load(Ordering::SeqCst), host.connections()), (1, 0));
-    assert_eq!(fetcher.fetch(&host.published()).await.unwrap_err(), FetchError::Address(NotCalled::Special));
+    assert_eq!(
+        fetcher.fetch(&published_by(&host)).await.unwrap_err(),
+        FetchError::Call(CallError::Address(NotCalled::Special))
+    );
     assert_eq!(host.connections(), 0);
 }
 
@@ -174,7 +180,11 @@ async fn t_k14_the_api_server_is_never_called() {
     ] {
         let from = PublishedKeys { private_addresses: PrivateAddresses::Allowed, ..published(&uri) };
         let outcome = strict(Arc::clone(&table), &[api_server]).fetch(&from).await;
-        assert_eq!(outcome.unwrap_err(), FetchError::Address(NotCalled::ApiServer), "{api_server} {uri}");
+        assert_eq!(
+            outcome.unwrap_err(),
+            FetchError::Call(CallError::Address(NotCalled::ApiServer)),
+            "{api_server} {uri}"
+        );
     }
 }
 
@@ -182,9 +192,9 @@ async fn t_k14_the_api_server_is_never_called() {
 async fn only_a_certificate_of_that_name_by_a_trusted_authority_counts() {
     let host = Host::that(set(&[&KEY])).await;
     let other = published(&host.uri().replace(NAME, "other.example.com"));
-    assert!(matches!(fetcher(PATIENCE).fetch(&other).await, Err(FetchError::Unreachable(_))));
+    assert!(matches!(fetcher(PATIENCE).fetch(&other).await, Err(FetchError::Call(CallError::Unreachable(_)))));
     let guard = Guard::with(|_, _| Ok(()), here(), &[]);
-    let distrustful = KeyFetcher::with(guard, rustls::RootCertStore::empty(), PATIENCE);
-    assert!(matches!(distrustful.fetch(&host.published()).await, Err(FetchError::Unreachable(_))));
+    let distrustful = KeyFetcher::new(Outbound::with(guard, rustls::RootCertStore::empty(), PATIENCE));
+    assert!(matches!(distrustful.fetch(&published_by(&host)).await, Err(FetchError::Call(CallError::Unreachable(_)))));
     assert_eq!(host.asked(), Vec::<String>::new(), "nothing was asked in either case");
 }

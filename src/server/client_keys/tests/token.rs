@@ -9,8 +9,9 @@ use oidc::client::{Client, ClientAuthentication};
 use oidc::testing::{self, ISSUER, NOW, service};
 use serde_json::{Value, json};
 
-use super::host::{Host, Says, fetcher, guarded, says, set};
 use super::published;
+use crate::client_keys::KeyFetcher;
+use crate::outbound::testing::{Host, Says, guarded, says, seeing, set};
 use crate::testing::{Server, captured, catalog};
 
 const ID: &str = "team-a.notes.worker";
@@ -23,7 +24,7 @@ fn realm(uri: &str) -> Realm {
 
 /// A server over that realm.
 fn server(host: &Host) -> Server {
-    Server::with_keys(realm(&host.uri()), Arc::new(fetcher(Duration::from_secs(5))))
+    Server::with_keys(realm(&host.uri()), Arc::new(KeyFetcher::new(seeing(Duration::from_secs(5)))))
 }
 
 /// Its clock stands still, so that only a `jti` tells one assertion from the next.
@@ -168,7 +169,7 @@ async fn t_k14_the_product_calls_nothing_of_its_own_machine() {
     let host = Host::that(set(&[&key])).await;
     for name in ["localhost", "127.0.0.1", "[::1]"] {
         let uri = format!("https://{name}:{}/jwks.json", host.port());
-        let server = Server::with_keys(realm(&uri), Arc::new(guarded()));
+        let server = Server::with_keys(realm(&uri), Arc::new(KeyFetcher::new(guarded())));
         let (lines, (status, refused)) = captured(ask(&server, &assertion(&key, "1"))).await;
         assert_eq!((status, &refused["error"]), (400, &json!("invalid_client")), "{name}");
         assert!(lines.iter().any(|line| line.contains("reason=\"address\"")), "{lines:?}");

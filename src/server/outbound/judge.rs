@@ -23,7 +23,7 @@ pub enum NotCalled {
 }
 
 /// Whether an address may be called.
-pub(super) fn judge(address: IpAddr, private: PrivateAddresses) -> Result<(), NotCalled> {
+pub(crate) fn judge(address: IpAddr, private: PrivateAddresses) -> Result<(), NotCalled> {
     match (class(address), private) {
         (Class::Internet, _) | (Class::Private, PrivateAddresses::Allowed) => Ok(()),
         (Class::Private, PrivateAddresses::Denied) => Err(NotCalled::Private),

@@ -20,14 +20,14 @@ use super::judge::{self, NotCalled};
 const LOOKUPS: usize = 16;
 
 /// Decides on an address.
-pub(super) type Judge = fn(IpAddr, PrivateAddresses) -> Result<(), NotCalled>;
+pub(crate) type Judge = fn(IpAddr, PrivateAddresses) -> Result<(), NotCalled>;
 
 /// Asks for the addresses of a name.
-pub(super) type Lookup = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
+pub(crate) type Lookup = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
 
 /// What stands between names and connections.
 #[derive(Clone)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     judge: Judge,
     lookup: Lookup,
     /// Addresses of the API server.
@@ -44,7 +44,7 @@ impl Guard {
     }
 
     /// A guard with other eyes.
-    pub(super) fn with(judge: Judge, lookup: Lookup, api_server: &[String]) -> Self {
+    pub(crate) fn with(judge: Judge, lookup: Lookup, api_server: &[String]) -> Self {
         let bare = |host: &String| host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         let (mut addresses, mut names) = (Vec::new(), Vec::new());
         for host in api_server.iter().map(bare) {

@@ -1,4 +1,4 @@
-//! A host on this machine that publishes keys over TLS, under an authority of its own; and the eyes that can see it.
+//! A host on this machine that is called over TLS, under an authority of its own; and the eyes that can see it.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,20 +6,18 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use crypto::SigningKey;
-use oidc::client::PublishedKeys;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::client_keys::KeyFetcher;
-use crate::client_keys::resolve::{Guard, Lookup};
+use super::{Guard, Lookup, Outbound};
 
 /// The name on its certificate.
-pub(super) const NAME: &str = "keys.example.com";
+pub(crate) const NAME: &str = "keys.example.com";
 
 /// Certificates of the host, and who vouches for them.
 struct Paper {
@@ -41,7 +39,7 @@ static PAPER: LazyLock<Paper> = LazyLock::new(|| {
 
 /// What the host answers.
 #[derive(Clone, Debug)]
-pub(super) enum Says {
+pub(crate) enum Says {
     /// These octets, and the end.
     Octets(Vec<u8>),
     /// These, and nothing more, for a long time.
@@ -51,20 +49,20 @@ pub(super) enum Says {
 }
 
 /// An answer of this status with these lines and this body.
-pub(super) fn says(status: &str, lines: &str, body: &[u8]) -> Says {
+pub(crate) fn says(status: &str, lines: &str, body: &[u8]) -> Says {
     let mut octets = format!("HTTP/1.1 {status}\r\n{lines}content-length: {}\r\n\r\n", body.len()).into_bytes();
     octets.extend_from_slice(body);
     Says::Octets(octets)
 }
 
 /// The set of these keys' public halves.
-pub(super) fn set(keys: &[&SigningKey]) -> Says {
+pub(crate) fn set(keys: &[&SigningKey]) -> Says {
     let set: Value = json!({"keys": keys.iter().map(|key| json!(key.public_jwk())).collect::<Vec<_>>()});
     says("200 OK", "content-type: application/jwk-set+json\r\n", set.to_string().as_bytes())
 }
 
 /// The host.
-pub(super) struct Host {
+pub(crate) struct Host {
     port: u16,
     says: Arc<Mutex<Says>>,
     connections: Arc<AtomicUsize>,
@@ -72,7 +70,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) async fn that(says: Says) -> Self {
+    pub(crate) async fn that(says: Says) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let host = Self {
             port: listener.local_addr().unwrap().port(),
@@ -97,9 +95,8 @@ impl Host {
                 let (acceptor, says, asked) = (acceptor.clone(), Arc::clone(&says), Arc::clone(&asked));
                 tokio::spawn(async move {
                     let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                    let mut head = vec![0; 4096];
-                    let length = stream.read(&mut head).await.unwrap_or_default();
-                    asked.lock().unwrap().push(String::from_utf8_lossy(&head[..length]).into_owned());
+                    let request = read(&mut stream).await;
+                    asked.lock().unwrap().push(request);
                     let says = says.lock().unwrap().clone();
                     match says {
                         Says::Octets(octets) => {
@@ -120,50 +117,66 @@ impl Host {
     }
 
     /// From now on.
-    pub(super) fn say(&self, says: Says) {
+    pub(crate) fn say(&self, says: Says) {
         *self.says.lock().unwrap() = says;
     }
 
     /// How often somebody connected.
-    pub(super) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// The heads of the requests.
-    pub(super) fn asked(&self) -> Vec<String> {
+    /// The requests, head and body.
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 
-    pub(super) fn uri(&self) -> String {
-        format!("https://{NAME}:{}/jwks.json", self.port)
+    pub(crate) fn uri(&self) -> String {
+        format!("https://{NAME}:{}/path?of=it", self.port)
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
+}
 
-    pub(super) fn published(&self) -> PublishedKeys {
-        super::published(&self.uri())
+/// A whole request, or as much of one as comes.
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let (mut text, mut part) = (String::new(), [0; 4096]);
+    loop {
+        let length = stream.read(&mut part).await.unwrap_or_default();
+        text.push_str(&String::from_utf8_lossy(&part[..length]));
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            if length == 0 {
+                return text;
+            }
+            continue;
+        };
+        let head = head.to_ascii_lowercase();
+        let announced = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+        if length == 0 || body.len() >= announced.unwrap_or(0) {
+            return text;
+        }
     }
 }
 
 /// A name service in which every name stands for this machine.
-pub(super) fn here() -> Lookup {
+pub(crate) fn here() -> Lookup {
     Arc::new(|_: &str| Ok(vec![Ipv4Addr::LOCALHOST.into()]))
 }
 
-pub(super) fn roots() -> RootCertStore {
+pub(crate) fn roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add(PAPER.root.clone()).unwrap();
     roots
 }
 
 /// The product's own guard; only the authority is another, so that it is the guard that refuses.
-pub(super) fn guarded() -> KeyFetcher {
-    KeyFetcher::with(Guard::new(&[]), roots(), Duration::from_secs(5))
+pub(crate) fn guarded() -> Outbound {
+    Outbound::with(Guard::new(&[]), roots(), Duration::from_secs(5))
 }
 
-/// A fetcher that calls this machine, as nothing in the product does.
-pub(super) fn fetcher(patience: Duration) -> KeyFetcher {
-    KeyFetcher::with(Guard::with(|_, _| Ok(()), here(), &[]), roots(), patience)
+/// A client that calls this machine, as nothing in the product does.
+pub(crate) fn seeing(patience: Duration) -> Outbound {
+    Outbound::with(Guard::with(|_, _| Ok(()), here(), &[]), roots(), patience)
 }
