@@ -167,6 +167,23 @@ pub struct SessionClient {
     pub sid: SessionId,
 }
 
+/// An application that has yet to hear of the end of a session (Back-Channel Logout 1.0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogoutNotice {
+    /// The session that ended; with the application it names the notice.
+    pub session: SessionId,
+    /// Who is told, and by which `sid` it knows the login.
+    pub client: SessionClient,
+    /// The issuer.
+    pub issuer: String,
+    /// Whose session it was.
+    pub subject: Subject,
+    /// When it ended.
+    pub ended_at: Time,
+    /// How often the notice was taken up, this time included: whoever was slower than another holds an older number.
+    pub attempt: u32,
+}
+
 /// What a person has agreed to share with a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentRecord {

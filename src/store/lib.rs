@@ -1,4 +1,4 @@
-//! What must survive a restart: sessions, codes, families of tokens, consents.
+//! What must survive a restart: sessions, codes, families of tokens, consents, logouts that are yet to be told.
 //!
 //! [`Store`] is a closed list of verbs. Each is atomic, each that changes something is conditional on what it changes,
 //! and each answers with a closed enum: losing a race is an ordinary outcome, never an error and never two successes.
@@ -19,7 +19,9 @@
 use futures::future::BoxFuture;
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 pub use oidc::records::CodeFacts;
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionClient, SessionRecord};
+use oidc::records::{
+    CodeRecord, ConsentRecord, FamilyRecord, FirstUse, LogoutNotice, OnceId, SessionClient, SessionRecord,
+};
 use oidc::time::Time;
 
 mod doing;
@@ -133,7 +135,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends one session, and in the same transaction all that was granted in it and does not outlive it: families without
     /// a refresh token are revoked, since one is issued for `offline_access` alone, and codes that nobody has redeemed yet
-    /// are gone.
+    /// are gone. For each client that was logged in to from it there is a notice, due at once.
     fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, Ended>;
 
     /// Ends every session of a person at an issuer but `except` as [`end_session`](Self::end_session) does, in one
@@ -145,6 +147,16 @@ pub trait Store: Send + Sync + 'static {
         except: Option<SessionId>,
         now: Time,
     ) -> Answer<'a, u64>;
+
+    /// Takes up notices that are due at `now`, at most `limit`, those first that have been due for longest. Each counts one
+    /// attempt more, and is due again at `until`, if nobody has settled it by then: whoever took it may have died.
+    fn take_logouts(&self, now: Time, until: Time, limit: u32) -> Answer<'_, Vec<LogoutNotice>>;
+
+    /// Makes a notice due at `at`, if nobody has taken it up since.
+    fn defer_logout<'a>(&'a self, notice: &'a LogoutNotice, at: Time) -> Answer<'a, Touched>;
+
+    /// Removes a notice, if nobody has taken it up since.
+    fn settle_logout<'a>(&'a self, notice: &'a LogoutNotice) -> Answer<'a, Ended>;
 
     /// Adds to what a person agreed to share with a client: the union of scopes is kept, also under concurrency, and the
     /// latest `granted_at`.

@@ -7,7 +7,8 @@ use std::sync::Mutex;
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 use oidc::records::{
-    Authorization, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, Generation, OnceId, SessionClient, SessionRecord,
+    Authorization, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, Generation, LogoutNotice, OnceId, SessionClient,
+    SessionRecord,
 };
 use oidc::time::Time;
 
@@ -23,6 +24,8 @@ struct Tables {
     families: BTreeMap<FamilyId, FamilyRecord>,
     sessions: BTreeMap<SessionId, SessionRecord>,
     session_clients: BTreeMap<(SessionId, Uid), SessionClient>,
+    /// By session and application; each with when it is due.
+    logouts: BTreeMap<(SessionId, Uid), (Time, LogoutNotice)>,
     used: BTreeMap<OnceId, Time>,
     /// By issuer, user and application.
     consents: BTreeMap<(String, Uid, Uid), ConsentRecord>,
@@ -57,9 +60,24 @@ impl Tables {
 
     fn end_session(&mut self, id: SessionId, now: Time) -> Ended {
         self.end_grants(now, |granted, refresh| granted.session == Some(id) && refresh.is_none());
-        let outcome = ended(self.sessions.remove(&id));
+        let gone = self.sessions.remove(&id);
+        if let Some(SessionRecord { issuer, subject, .. }) = &gone {
+            let clients: Vec<SessionClient> = self.clients_of(id).cloned().collect();
+            self.logouts.extend(clients.into_iter().map(|client| {
+                let (issuer, subject) = (issuer.clone(), subject.clone());
+                let key = (id, client.application_uid.clone());
+                (key, (now, LogoutNotice { session: id, client, issuer, subject, ended_at: now, attempt: 0 }))
+            }));
+        }
+        let outcome = ended(gone);
         self.drop_orphans();
         outcome
+    }
+
+    /// A notice as whoever took it up last knows it.
+    fn taken(&mut self, notice: &LogoutNotice) -> Option<&mut (Time, LogoutNotice)> {
+        let key = (notice.session, notice.client.application_uid.clone());
+        self.logouts.get_mut(&key).filter(|(_, kept)| kept.attempt == notice.attempt)
     }
 
     fn clients_of(&self, session: SessionId) -> impl Iterator<Item = &SessionClient> {
@@ -274,6 +292,38 @@ impl Store for Memory {
         })
     }
 
+    fn take_logouts(&self, now: Time, until: Time, limit: u32) -> Answer<'_, Vec<LogoutNotice>> {
+        self.answer(doing::TAKE_LOGOUTS, move |tables| {
+            let mut due: Vec<_> = tables.logouts.values_mut().filter(|(due, _)| *due <= now).collect();
+            due.sort_by_key(|(due, _)| *due);
+            due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            let take = |(due, notice): &mut (Time, LogoutNotice)| {
+                *due = until;
+                notice.attempt = notice.attempt.saturating_add(1);
+                notice.clone()
+            };
+            Ok(due.into_iter().map(take).collect())
+        })
+    }
+
+    fn defer_logout<'a>(&'a self, notice: &'a LogoutNotice, at: Time) -> Answer<'a, Touched> {
+        self.answer(doing::DEFER_LOGOUT, move |tables| {
+            Ok(tables.taken(notice).map_or(Touched::Gone, |(due, _)| {
+                *due = at;
+                Touched::Done
+            }))
+        })
+    }
+
+    fn settle_logout<'a>(&'a self, notice: &'a LogoutNotice) -> Answer<'a, Ended> {
+        self.answer(doing::SETTLE_LOGOUT, move |tables| {
+            if tables.taken(notice).is_none() {
+                return Ok(Ended::Already);
+            }
+            Ok(ended(tables.logouts.remove(&(notice.session, notice.client.application_uid.clone()))))
+        })
+    }
+
     fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {
         self.answer(doing::GRANT_CONSENT, |tables| {
             let ConsentRecord { issuer, user_uid, application_uid, client, permissions, granted_at } = consent;
@@ -328,7 +378,7 @@ impl Store for Memory {
 
     fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {
         self.answer(doing::PURGE, move |tables| {
-            let Tables { codes, families, sessions, session_clients: _, used, consents: _ } = tables;
+            let Tables { codes, families, sessions, session_clients: _, logouts: _, used, consents: _ } = tables;
             let limit = u64::from(limit);
             let expired = families.values().filter(|family| family.expires_at <= now).map(|family| family.id);
             let doomed: BTreeSet<FamilyId> = expired.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();

@@ -24,6 +24,7 @@ pub mod codes;
 pub mod consents;
 pub mod ends;
 pub mod families;
+pub mod logouts;
 pub mod once;
 pub mod purge;
 pub mod races;
@@ -69,6 +70,13 @@ macro_rules! conformance {
             session_clients::nobody_joins_a_session_that_is_gone
             session_clients::clients_go_with_their_session_however_it_goes
             session_clients::clients_are_handed_on_when_the_same_person_logs_in_again
+            logouts::the_end_of_a_session_is_told_to_its_clients
+            logouts::the_end_of_all_sessions_is_told_to_their_clients
+            logouts::what_ends_by_itself_or_never_was_is_told_to_nobody
+            logouts::what_was_taken_up_is_due_again_at_its_time
+            logouts::whoever_was_slower_changes_nothing
+            logouts::those_due_for_longest_come_first
+            logouts::each_notice_is_taken_up_by_one_of_many
             consents::a_consent_is_found_as_it_was_granted
             consents::an_empty_consent_is_found
             consents::scopes_are_united_and_the_latest_time_stays

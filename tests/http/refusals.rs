@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::Method;
 use oidc::discovery::Endpoint;
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionClient, SessionRecord};
+use oidc::records::{
+    CodeRecord, ConsentRecord, FamilyRecord, FirstUse, LogoutNotice, OnceId, SessionClient, SessionRecord,
+};
 use oidc::time::Time;
 use store::memory::Memory;
 use store::{Answer, CodeFacts, Ended, Rotated, Spent, Store, Touched};
@@ -167,6 +169,18 @@ impl Store for Counting {
         now: Time,
     ) -> Answer<'a, u64> {
         self.writing().end_sessions_of(issuer, user, except, now)
+    }
+
+    fn take_logouts(&self, now: Time, until: Time, limit: u32) -> Answer<'_, Vec<LogoutNotice>> {
+        self.writing().take_logouts(now, until, limit)
+    }
+
+    fn defer_logout<'a>(&'a self, notice: &'a LogoutNotice, at: Time) -> Answer<'a, Touched> {
+        self.writing().defer_logout(notice, at)
+    }
+
+    fn settle_logout<'a>(&'a self, notice: &'a LogoutNotice) -> Answer<'a, Ended> {
+        self.writing().settle_logout(notice)
     }
 
     fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {

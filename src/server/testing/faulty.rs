@@ -2,7 +2,7 @@
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 use oidc::records::{
-    CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionClient, SessionRecord,
+    CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, LogoutNotice, OnceId, SessionClient, SessionRecord,
 };
 use oidc::time::Time;
 use store::{Answer, Ended, Rotated, Spent, Store, StoreError, Touched};
@@ -83,6 +83,18 @@ impl Store for Faulty {
     }
 
     fn end_sessions_of<'a>(&'a self, _: &'a str, _: &'a Uid, _: Option<SessionId>, _: Time) -> Answer<'a, u64> {
+        self.fail()
+    }
+
+    fn take_logouts(&self, _: Time, _: Time, _: u32) -> Answer<'_, Vec<LogoutNotice>> {
+        self.fail()
+    }
+
+    fn defer_logout<'a>(&'a self, _: &'a LogoutNotice, _: Time) -> Answer<'a, Touched> {
+        self.fail()
+    }
+
+    fn settle_logout<'a>(&'a self, _: &'a LogoutNotice) -> Answer<'a, Ended> {
         self.fail()
     }
 

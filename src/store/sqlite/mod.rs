@@ -11,7 +11,9 @@
 use std::path::Path;
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, FirstUse, OnceId, SessionClient, SessionRecord};
+use oidc::records::{
+    CodeRecord, ConsentRecord, FamilyRecord, FirstUse, LogoutNotice, OnceId, SessionClient, SessionRecord,
+};
 use oidc::time::Time;
 use rusqlite::{Connection, params};
 
@@ -27,6 +29,7 @@ mod codes;
 mod consents;
 mod families;
 mod fault;
+mod logouts;
 mod open;
 mod purge;
 mod reader;
@@ -163,6 +166,20 @@ impl Store for Sqlite {
         self.write(doing::END_SESSIONS_OF, move |connection| {
             sessions::end_of_user(connection, &issuer, &user, except, now)
         })
+    }
+
+    fn take_logouts(&self, now: Time, until: Time, limit: u32) -> Answer<'_, Vec<LogoutNotice>> {
+        self.write(doing::TAKE_LOGOUTS, move |connection| logouts::take(connection, now, until, limit))
+    }
+
+    fn defer_logout<'a>(&'a self, notice: &'a LogoutNotice, at: Time) -> Answer<'a, Touched> {
+        let notice = notice.clone();
+        self.write(doing::DEFER_LOGOUT, move |connection| logouts::defer(connection, &notice, at))
+    }
+
+    fn settle_logout<'a>(&'a self, notice: &'a LogoutNotice) -> Answer<'a, Ended> {
+        let notice = notice.clone();
+        self.write(doing::SETTLE_LOGOUT, move |connection| logouts::settle(connection, &notice))
     }
 
     fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::writer::wholly;
-use super::{session_clients, statements, values};
+use super::{logouts, session_clients, statements, values};
 use crate::{Ended, Touched};
 
 /// Keeps the session and ends the one that it replaces, or does neither.
@@ -88,6 +88,7 @@ pub(super) fn end(connection: &Connection, id: SessionId, now: Time) -> Result<E
         connection
             .prepare_cached(statements::REVOKE_FAMILIES_OF_SESSION)?
             .execute(params![now.millis(), uuid.as_bytes()])?;
+        logouts::put(connection, id, now)?;
         delete(connection, id)
     })
 }
@@ -111,6 +112,7 @@ pub(super) fn end_of_user(
             issuer,
             except.as_bytes(),
         ])?;
+        logouts::put_of_user(connection, issuer, user, except, now)?;
         let gone = connection.prepare_cached(statements::END_SESSIONS_OF)?.execute(whose)?;
         Ok(u64::try_from(gone).unwrap_or(u64::MAX))
     })

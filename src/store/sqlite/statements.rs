@@ -94,6 +94,32 @@ pub(super) const END_SESSION: &str = "DELETE FROM sessions WHERE id = $1";
 
 pub(super) const END_SESSIONS_OF: &str = "DELETE FROM sessions WHERE user_uid = $1 AND issuer = $2 AND id <> $3";
 
+/// Whoever was logged in to from a session that is about to end.
+pub(super) const PUT_LOGOUTS_OF_SESSION: &str = "\
+INSERT INTO logouts (session, application_uid, client, sid, issuer, subject, ended_at, due_at, attempt) \
+SELECT sessions.id, session_clients.application_uid, session_clients.client, session_clients.sid, sessions.issuer, \
+sessions.subject, $1, $1, 0 FROM sessions JOIN session_clients ON session_clients.session = sessions.id \
+WHERE sessions.id = $2";
+
+/// The same for every session of a person but one.
+pub(super) const PUT_LOGOUTS_OF_SESSIONS: &str = "\
+INSERT INTO logouts (session, application_uid, client, sid, issuer, subject, ended_at, due_at, attempt) \
+SELECT sessions.id, session_clients.application_uid, session_clients.client, session_clients.sid, sessions.issuer, \
+sessions.subject, $1, $1, 0 FROM sessions JOIN session_clients ON session_clients.session = sessions.id \
+WHERE sessions.user_uid = $2 AND sessions.issuer = $3 AND sessions.id <> $4";
+
+/// That one attempt at a time is made hangs on this statement: what it moves on is due to nobody else.
+pub(super) const TAKE_LOGOUTS: &str = "\
+UPDATE logouts SET due_at = $1, attempt = attempt + 1 WHERE (session, application_uid) IN \
+(SELECT session, application_uid FROM logouts WHERE due_at <= $2 ORDER BY due_at LIMIT $3) \
+RETURNING session, application_uid, client, sid, issuer, subject, ended_at, attempt";
+
+pub(super) const DEFER_LOGOUT: &str = "\
+UPDATE logouts SET due_at = $1 WHERE session = $2 AND application_uid = $3 AND attempt = $4";
+
+pub(super) const SETTLE_LOGOUT: &str = "\
+DELETE FROM logouts WHERE session = $1 AND application_uid = $2 AND attempt = $3";
+
 pub(super) const GRANT_CONSENT: &str = "\
 INSERT INTO consents (issuer, user_uid, application_uid, client, granted_at) VALUES ($1, $2, $3, $4, $5) \
 ON CONFLICT (user_uid, application_uid, issuer) DO UPDATE SET client = excluded.client, granted_at = \
@@ -164,6 +190,11 @@ pub(super) const ALL: &[&str] = &[
     TOUCH_SESSION,
     END_SESSION,
     END_SESSIONS_OF,
+    PUT_LOGOUTS_OF_SESSION,
+    PUT_LOGOUTS_OF_SESSIONS,
+    TAKE_LOGOUTS,
+    DEFER_LOGOUT,
+    SETTLE_LOGOUT,
     GRANT_CONSENT,
     GRANT_SCOPE,
     FIND_CONSENT,
