@@ -9,11 +9,14 @@ mod sector;
 
 use std::collections::BTreeSet;
 
-use api::{ConditionType, IdTokenSigningAlgorithm, ObjectKey, OidcApplication, Reason, UserinfoSigningAlgorithm};
+use api::{
+    ConditionType, FetchPrivateAddresses, IdTokenSigningAlgorithm, ObjectKey, OidcApplication, Reason,
+    UserinfoSigningAlgorithm,
+};
 use crypto::{Algorithm, KeyRing};
-use oidc::client::OfflineAccess;
+use oidc::client::{OfflineAccess, PrivateAddresses};
 use oidc::ids::{GroupName, Uid};
-use oidc::logout::FrontchannelLogout;
+use oidc::logout::{BackchannelLogout, FrontchannelLogout};
 use oidc::scope::{ScopeSet, ScopeToken};
 use oidc::uri::{Issuer, IssuerError, RedirectKind, RedirectUri};
 
@@ -51,6 +54,7 @@ pub(crate) struct Application<'a> {
     redirect_uris: Vec<RedirectUri>,
     post_logout_redirect_uris: Vec<RedirectUri>,
     frontchannel_logout: Option<FrontchannelLogout>,
+    backchannel_logout: Option<BackchannelLogout>,
     /// Of pairwise subjects; none: they are public.
     sector: Option<String>,
     scopes: ScopeSet,
@@ -73,6 +77,8 @@ pub(crate) struct Attached<'a> {
     refresh_token_seconds: i64,
     /// Whether people are asked about offline access where they are asked about nothing else.
     offline_access: OfflineAccess,
+    /// Whether what it has servers call may have a private address.
+    private_addresses: PrivateAddresses,
     /// So long may an access token live at the most, in seconds.
     pub(crate) max_access_token_seconds: i64,
     /// Values of the groups that may log in.
@@ -122,8 +128,12 @@ impl<'a> Application<'a> {
                 }
                 let tokens = &provider.object.spec.tokens;
                 let allowed = decision.nearest.policy.max_access_token_lifetime_seconds;
+                let private_addresses = match decision.nearest.policy.fetch_private_addresses {
+                    FetchPrivateAddresses::Denied => PrivateAddresses::Denied,
+                    FetchPrivateAddresses::Allowed => PrivateAddresses::Allowed,
+                };
                 for principal in std::iter::once(&mut own).chain(&mut accounts) {
-                    principal.fetch_from(decision.nearest.policy.fetch_private_addresses);
+                    principal.fetch_from(private_addresses);
                 }
                 if decision.objections.iter().all(|one| one.reason != Reason::SecretReferenceNotAllowed) {
                     for principal in std::iter::once(&mut own).chain(&mut accounts) {
@@ -152,6 +162,7 @@ impl<'a> Application<'a> {
                         api::OfflineAccess::Consent => OfflineAccess::Consent,
                         api::OfflineAccess::Silent => OfflineAccess::Silent,
                     },
+                    private_addresses,
                     max_access_token_seconds: allowed.min(tokens.access_token_lifetime_seconds),
                     groups: group_values(groups, provider.key, object, &mut diagnostics),
                 })
@@ -160,6 +171,8 @@ impl<'a> Application<'a> {
         diagnostics.extend(unsupported::application(spec));
         let Shapes { redirect_uris, post_logout_redirect_uris, scopes } = shapes(object, &mut diagnostics);
         let frontchannel_logout = logout::frontchannel(spec, &redirect_uris, &mut diagnostics);
+        let private = attached.as_ref().map_or(PrivateAddresses::Denied, |attached| attached.private_addresses);
+        let backchannel_logout = logout::backchannel(spec, private, &mut diagnostics);
         let sector = sector::sector(spec, &redirect_uris).unwrap_or_else(|diagnostic| {
             diagnostics.push(diagnostic);
             None
@@ -180,6 +193,7 @@ impl<'a> Application<'a> {
             redirect_uris,
             post_logout_redirect_uris,
             frontchannel_logout,
+            backchannel_logout,
             sector,
             scopes,
             diagnostics,

@@ -16,7 +16,7 @@ use oidc::client::{
     RefreshTokenIssuance, RefreshTokenSettings, ResourceAccess, ScopeClaims, UserAccess,
 };
 use oidc::ids::{GroupName, Uid};
-use oidc::logout::FrontchannelLogout;
+use oidc::logout::{BackchannelLogout, FrontchannelLogout};
 use oidc::scope::ScopeToken;
 use oidc::time::Time;
 use oidc::uri::RedirectUri;
@@ -137,6 +137,7 @@ fn client(client: &Client) -> [u8; 32] {
         redirect_uris,
         post_logout_redirect_uris,
         frontchannel_logout,
+        backchannel_logout,
         application_type,
         grant_types,
         response_types,
@@ -201,6 +202,12 @@ fn client(client: &Client) -> [u8; 32] {
     writer.flag(frontchannel_logout.is_some());
     if let Some(FrontchannelLogout { uri, session_required }) = frontchannel_logout {
         writer.text(uri.as_str());
+        writer.flag(*session_required);
+    }
+    writer.flag(backchannel_logout.is_some());
+    if let Some(BackchannelLogout { uri, private_addresses, session_required }) = backchannel_logout {
+        writer.text(uri.url().as_str());
+        writer.flag(*private_addresses == PrivateAddresses::Allowed);
         writer.flag(*session_required);
     }
     writer.text(match application_type {

@@ -2,8 +2,8 @@
 //! in the list is passed over in silence. Building a behaviour means taking its line out.
 
 use api::{
-    BackchannelLogout, ClientAuthentication, ClientAuthenticationType, GrantType, LoginIdentifier, OidcApplicationSpec,
-    OidcProviderSpec, Reason, SecretRotation,
+    ClientAuthentication, ClientAuthenticationType, GrantType, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec,
+    Reason, SecretRotation,
 };
 
 use crate::verdict::Diagnostic;
@@ -46,8 +46,6 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
     for (index, account) in spec.programmatic_access.iter().enumerate() {
         client_authentication(&format!("spec.programmaticAccess[{index}]"), &account.client_authentication, &mut found);
     }
-    let BackchannelLogout { uri, session_required: _ } = &spec.backchannel_logout;
-    found.note(!uri.is_empty(), "spec.backchannelLogout.uri", "back-channel logout", REMOVE);
     found.0
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::ExtraClaim;
 use crate::ids::{ClientId, GroupName, Uid};
-use crate::logout::FrontchannelLogout;
+use crate::logout::{BackchannelLogout, FrontchannelLogout};
 use crate::scope::{ScopeSet, ScopeToken};
 use crate::subject::SubjectType;
 use crate::time::Time;
@@ -133,6 +133,9 @@ pub struct Client {
     /// Where it hears of a logout through the browser, if it wants to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frontchannel_logout: Option<FrontchannelLogout>,
+    /// Where it hears of a logout from the server, if it wants to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout: Option<BackchannelLogout>,
     /// Web or native.
     pub application_type: ApplicationType,
     /// Grants that it may use.

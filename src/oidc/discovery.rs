@@ -89,6 +89,8 @@ pub fn document(issuer: &Issuer, keys: &KeyRing, settings: RealmSettings) -> Val
         "end_session_endpoint": url(Endpoint::EndSession),
         "frontchannel_logout_supported": true,
         "frontchannel_logout_session_supported": true,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "jwks_uri": url(Endpoint::Jwks),
         "scopes_supported": wire(StandardScope::ALL, StandardScope::as_str),
         "response_types_supported": wire(ResponseType::ALL, ResponseType::as_str),

@@ -7,6 +7,7 @@ use crypto::Secret;
 
 use crate::account::Account;
 use crate::client::Client;
+use crate::ids::Subject;
 
 wire_enum! {
     /// OIDC Core §8.
@@ -32,7 +33,12 @@ impl Client {
     /// The `sub` by which this client knows a person; none where it has no key to make one with. Then it is told nothing:
     /// least of all the public one.
     pub(crate) fn subject_of<'a>(&self, account: &'a Account) -> Option<Cow<'a, str>> {
-        let public = account.subject.as_str();
+        self.subject_for(&account.subject)
+    }
+
+    /// The same for whoever has, or had, this public subject.
+    pub(crate) fn subject_for<'a>(&self, public: &'a Subject) -> Option<Cow<'a, str>> {
+        let public = public.as_str();
         match self.subject_type {
             SubjectType::Public => Some(Cow::Borrowed(public)),
             SubjectType::Pairwise => self.sector_key.as_ref().map(|key| Cow::Owned(pairwise(key, public))),

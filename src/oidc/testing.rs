@@ -104,6 +104,7 @@ pub fn client() -> Client {
         redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
         post_logout_redirect_uris: vec![RedirectUri::parse(AFTER_LOGOUT).unwrap()],
         frontchannel_logout: None,
+        backchannel_logout: None,
         application_type: ApplicationType::Web,
         grant_types: BTreeSet::from([GrantType::AuthorizationCode]),
         response_types: BTreeSet::from([ResponseType::Code]),

@@ -21,10 +21,12 @@ use oidc::catalog::Catalog;
 use oidc::discovery::Endpoint;
 use oidc::time::Time;
 use store::Store;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
 use crate::address::{client_address, is_disbelieved};
+use crate::backchannel::{self, PostToken};
 use crate::call::{Call, CallParts, Shared};
 use crate::cidr::Cidr;
 use crate::client_keys::{ClientKeyCache, FetchKeys};
@@ -67,6 +69,8 @@ pub struct Ports {
     pub passwords: Arc<PasswordPool>,
     /// Keys that clients publish.
     pub keys: Arc<dyn FetchKeys>,
+    /// Applications that hear of a logout.
+    pub logout_tokens: Arc<dyn PostToken>,
 }
 
 impl fmt::Debug for Ports {
@@ -99,13 +103,15 @@ struct Inner {
 impl App {
     /// The application. `trusted_proxies` are those whose `X-Forwarded-For` is believed.
     pub fn new(ports: Ports, catalogs: CatalogHandle, trusted_proxies: Vec<Cidr>) -> Self {
-        let Ports { store, clock, entropy, passwords, keys } = ports;
+        let Ports { store, clock, entropy, passwords, keys, logout_tokens } = ports;
         let throttle = Throttle::new(THROTTLE_CAPACITY, entropy.bytes());
         // An eighth of the queue for each network.
         let places = Places::new((passwords.capacity() / 8).max(2));
         let metrics = Metrics::new();
         let client_keys = ClientKeyCache::new(keys, Arc::clone(&clock), metrics.key_fetches());
-        let shared = Shared { store, clock, entropy, passwords, throttle, places, client_keys, metrics };
+        let ended = Notify::new();
+        let shared =
+            Shared { store, clock, entropy, passwords, throttle, places, client_keys, logout_tokens, ended, metrics };
         let inner = Inner {
             catalogs,
             trusted_proxies,
@@ -160,6 +166,16 @@ impl App {
             "answered"
         );
         response
+    }
+
+    /// Tells applications of logouts (OpenID Connect Back-Channel Logout 1.0), until told to stop.
+    pub async fn tell_logouts(&self, shutdown: &CancellationToken) {
+        backchannel::run(self, shutdown).await;
+    }
+
+    /// Tells what is due now, and waits for the answers; answers how many attempts that were.
+    pub async fn tell_due_logouts(&self) -> usize {
+        backchannel::tell_due(self, &CancellationToken::new()).await
     }
 
     /// The catalog that is served, once one has been published.

@@ -15,7 +15,9 @@ use oidc::ids::FamilyId;
 use oidc::records::FamilyRecord;
 use oidc::time::Time;
 use store::{Store, StoreError};
+use tokio::sync::Notify;
 
+use crate::backchannel::PostToken;
 use crate::client_keys::ClientKeyCache;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -36,6 +38,10 @@ pub(crate) struct Shared {
     pub(crate) places: Arc<Places>,
     /// What clients publish.
     pub(crate) client_keys: ClientKeyCache,
+    /// How applications are told of a logout.
+    pub(crate) logout_tokens: Arc<dyn PostToken>,
+    /// A session has ended: there may be somebody to tell.
+    pub(crate) ended: Notify,
     pub(crate) metrics: Metrics,
 }
 

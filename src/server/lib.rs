@@ -21,6 +21,7 @@ mod acknowledge;
 mod address;
 mod app;
 mod audit;
+mod backchannel;
 mod body;
 mod browser_state;
 mod call;
@@ -65,6 +66,7 @@ mod tls;
 mod trouble;
 
 pub use app::{App, Peer, Ports};
+pub use backchannel::{PostToken, TokenPoster};
 pub use cidr::{Cidr, CidrError};
 pub use client_keys::{FetchError, FetchKeys, Fetched, KeyFetcher};
 pub use clock::{Clock, SystemClock};

@@ -17,7 +17,7 @@ use oidc::authorize::{Binding, PageError};
 use oidc::client::Client;
 use oidc::discovery::Endpoint;
 use oidc::ids::SessionId;
-use oidc::logout::{self, Judged, LogoutHandle, LogoutRequest, MAX_FRAMES, ReturnTo};
+use oidc::logout::{self, Judged, LogoutHandle, LogoutRequest, ReturnTo};
 
 use crate::call::Call;
 use crate::flow::MAX_HANDLE;
@@ -31,6 +31,9 @@ use crate::trouble::Trouble;
 
 /// Seconds that the applications have to hear of a logout before the browser goes on.
 const FRAMES_SECONDS: u32 = 3;
+
+/// Applications of a session that are looked through for pages to load; most hear of it from the server.
+const MAX_CLIENTS: u32 = 500;
 
 /// What a person pressed on the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +157,9 @@ async fn leave(call: &Call, headers: &HeaderMap, judged: &Judged<'_>, outcome: L
     let ended = async {
         let session = session::replaced(store, cookies, headers, call.realm()).await?;
         let Some(session) = session else { return Ok((None, Vec::new())) };
-        let clients = store.clients_of_session(session, MAX_FRAMES).await?;
+        let clients = store.clients_of_session(session, MAX_CLIENTS).await?;
         store.end_session(session, call.now).await?;
+        call.shared.ended.notify_one();
         Ok((Some(session), clients))
     };
     let clients = match ended.await {

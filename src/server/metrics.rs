@@ -31,6 +31,7 @@ pub(crate) struct Metrics {
     logouts: Family<OutcomeLabel, Counter>,
     password_queue: Gauge,
     key_fetches: KeyFetches,
+    logout_tokens: LogoutTokens,
     tls: TlsMetrics,
 }
 
@@ -39,6 +40,17 @@ pub(crate) struct Metrics {
 pub(crate) struct KeyFetches(Family<OutcomeLabel, Counter>);
 
 impl KeyFetches {
+    /// One ended; `outcome` is of a closed list.
+    pub(crate) fn count(&self, outcome: &'static str) {
+        self.0.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+}
+
+/// How attempts to tell applications of a logout ended. Cloning copies a pointer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LogoutTokens(Family<OutcomeLabel, Counter>);
+
+impl LogoutTokens {
     /// One ended; `outcome` is of a closed list.
     pub(crate) fn count(&self, outcome: &'static str) {
         self.0.get_or_create(&OutcomeLabel { outcome }).inc();
@@ -192,10 +204,22 @@ impl Metrics {
             logouts: Family::default(),
             password_queue: Gauge::default(),
             key_fetches: KeyFetches::default(),
+            logout_tokens: LogoutTokens::default(),
             tls: TlsMetrics::default(),
         };
-        let Self { registry, requests, durations, tokens, refusals, logins, logouts, password_queue, key_fetches, tls } =
-            &mut metrics;
+        let Self {
+            registry,
+            requests,
+            durations,
+            tokens,
+            refusals,
+            logins,
+            logouts,
+            password_queue,
+            key_fetches,
+            logout_tokens,
+            tls,
+        } = &mut metrics;
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
             "http_request_duration_seconds",
@@ -208,6 +232,7 @@ impl Metrics {
         registry.register("logouts", "Logouts that were asked for", logouts.clone());
         registry.register("password_queue_depth", "Passwords that wait to be verified", password_queue.clone());
         registry.register("client_key_fetches", "Fetches of keys that clients publish", key_fetches.0.clone());
+        registry.register("logout_tokens", "Attempts to tell applications of a logout", logout_tokens.0.clone());
         let expiry = tls.expiry.clone();
         registry.register("tls_certificate_expiry_timestamp_seconds", "When a served certificate expires", expiry);
         registry.register("tls_reloads", "Changed pairs of certificate and key", tls.reloads.clone());
@@ -250,6 +275,11 @@ impl Metrics {
     /// Where fetches of keys are counted.
     pub(crate) fn key_fetches(&self) -> KeyFetches {
         self.key_fetches.clone()
+    }
+
+    /// Where attempts to tell applications of a logout are counted.
+    pub(crate) fn logout_tokens(&self) -> &LogoutTokens {
+        &self.logout_tokens
     }
 
     /// Where the public port's certificates are told.
@@ -312,6 +342,7 @@ mod tests {
         metrics.refusal(Endpoint::Token, ErrorCode::InvalidGrant, Why::CodeExpired);
         metrics.login(LoginOutcome::Throttled);
         metrics.key_fetches().count("success");
+        metrics.logout_tokens().count("delivered");
         metrics.tls().begin();
         metrics.tls().reloaded("refused");
         metrics.tls().expires(Path::new("/tls/tls.crt"), Time::from_secs(1_893_456_000));
@@ -327,6 +358,7 @@ mod tests {
             r#"portcullis_logins_total{outcome="throttled"} 1"#,
             "portcullis_password_queue_depth 3",
             r#"portcullis_client_key_fetches_total{outcome="success"} 1"#,
+            r#"portcullis_logout_tokens_total{outcome="delivered"} 1"#,
             r#"portcullis_tls_certificate_expiry_timestamp_seconds{file="/tls/tls.crt"} 1893456000"#,
             r#"portcullis_tls_reloads_total{outcome="success"} 0"#,
             r#"portcullis_tls_reloads_total{outcome="refused"} 1"#,

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Ports};
+use crate::backchannel::TokenPoster;
 use crate::cidr::Cidr;
 use crate::client_keys::KeyFetcher;
 use crate::clock::{Clock, SystemClock};
@@ -60,7 +61,7 @@ pub struct Options {
     pub max_staleness: Option<Duration>,
     /// What `/metrics` tells beside the server's own.
     pub extra_metrics: Option<ExtraMetrics>,
-    /// Hosts, names or addresses, that no client's keys are fetched from, whatever policy says: the API server's.
+    /// Hosts, names or addresses, that are never called for a manifest's sake, whatever policy says: the API server's.
     pub api_server: Vec<String>,
 }
 
@@ -187,12 +188,14 @@ impl Server {
         } = options;
         let passwords = PasswordPool::new(password_threads, password_queue).map_err(ServeError::Threads)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let outbound = Outbound::new(&api_server);
         let ports = Ports {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             entropy: Arc::new(SystemEntropy),
             passwords: Arc::new(passwords),
-            keys: Arc::new(KeyFetcher::new(Outbound::new(&api_server))),
+            keys: Arc::new(KeyFetcher::new(outbound.clone())),
+            logout_tokens: Arc::new(TokenPoster::new(outbound)),
         };
         let app = App::new(ports, catalogs, trusted_proxies.clone());
         let connections = connections(max_connections, open_files());
@@ -211,7 +214,8 @@ impl Server {
         };
         let sources = Sources { app: app.clone(), acknowledge, freshness, max_staleness, extra_metrics };
         let internal = listen::accept(internal, None, internal::router(sources), internal_bounds(), drained.clone());
-        tokio::join!(public, internal, renewals, housekeeping::run(&*store, &*clock, &shutdown));
+        let telling = app.tell_logouts(&shutdown);
+        tokio::join!(public, internal, renewals, telling, housekeeping::run(&*store, &*clock, &shutdown));
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use oidc::client::Client;
 use oidc::ids::Uid;
 use oidc::testing;
 use oidc::time::Time;
-use server::{App, CatalogHandle, Clock, Entropy, KeyFetcher, Outbound, Peer, Ports};
+use server::{App, CatalogHandle, Clock, Entropy, KeyFetcher, Outbound, Peer, Ports, PostToken, TokenPoster};
 use store::Store;
 use store::memory::Memory;
 use url::Url;
@@ -96,6 +96,11 @@ impl Provider {
     }
 
     pub(crate) fn on(store: Arc<dyn Store>, clients: Vec<Client>) -> Self {
+        Self::telling(Arc::new(TokenPoster::new(Outbound::new(&[]))), store, clients)
+    }
+
+    /// One whose logout tokens go elsewhere.
+    pub(crate) fn telling(logout_tokens: Arc<dyn PostToken>, store: Arc<dyn Store>, clients: Vec<Client>) -> Self {
         log::listen();
         let clock = Arc::new(Still(AtomicI64::new(NOW.millis())));
         let catalogs = CatalogHandle::new();
@@ -105,6 +110,7 @@ impl Provider {
             entropy: Arc::new(Counted(AtomicU64::new(1))),
             passwords: Arc::new(PasswordPool::new(2, 64).unwrap()),
             keys: Arc::new(KeyFetcher::new(Outbound::new(&[]))),
+            logout_tokens,
         };
         let app = App::new(ports, catalogs.clone(), Vec::new());
         let provider = Self { app, clock, catalogs };

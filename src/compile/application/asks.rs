@@ -104,7 +104,7 @@ pub(super) fn asks(spec: &OidcApplicationSpec) -> Vec<Ask> {
             asks.push(Ask::new(format!("{path}.privateKeyJwt.jwksURI"), Need::KeysHost(host)));
         }
     }
-    if let Some(host) = host(&backchannel_logout.uri) {
+    if let Some(host) = called_host(&backchannel_logout.uri) {
         asks.push(Ask::new("spec.backchannelLogout.uri", Need::LogoutTokenHost(host)));
     }
     if !frontchannel_logout.uri.is_empty() {
@@ -128,14 +128,13 @@ fn browser(asks: &mut Vec<Ask>, path: String, uri: &str) {
     asks.push(Ask { path, need });
 }
 
-/// The host that keys are fetched from, read as whoever fetches them reads it. An address that cannot be read needs
-/// nothing: it is refused as it stands.
+/// The host that keys are fetched from.
 fn keys_host(authentication: &ClientAuthentication) -> Option<String> {
-    let uri = authentication.private_key_jwt.as_ref()?.jwks_uri.as_ref()?;
-    Some(CalledUri::parse(uri).ok()?.host_str().to_owned())
+    called_host(authentication.private_key_jwt.as_ref()?.jwks_uri.as_ref()?)
 }
 
-/// The host of a URI that the server itself will call.
-fn host(uri: &str) -> Option<String> {
-    RedirectUri::parse(uri).ok()?.host().map(str::to_owned)
+/// The host of an address that the server itself calls, read as whoever calls it reads it. One that cannot be read needs
+/// nothing: it is refused as it stands.
+fn called_host(uri: &str) -> Option<String> {
+    Some(CalledUri::parse(uri).ok()?.host_str().to_owned())
 }

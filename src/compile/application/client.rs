@@ -68,6 +68,7 @@ pub(crate) fn client(
         redirect_uris: application.redirect_uris.clone(),
         post_logout_redirect_uris: application.post_logout_redirect_uris.clone(),
         frontchannel_logout: application.frontchannel_logout.clone(),
+        backchannel_logout: application.backchannel_logout.clone(),
         application_type,
         grant_types: spec.grant_types.iter().filter_map(|grant| GrantType::from_wire(grant.as_str())).collect(),
         response_types: spec
@@ -156,6 +157,7 @@ pub(crate) fn account_client(
         redirect_uris: Vec::new(),
         post_logout_redirect_uris: Vec::new(),
         frontchannel_logout: None,
+        backchannel_logout: None,
         grant_types: BTreeSet::from([GrantType::ClientCredentials]),
         response_types: BTreeSet::new(),
         scopes: ScopeSet::default(),

@@ -1,8 +1,8 @@
 //! Whoever proves itself under an application: the application, and each of its programmatic access accounts.
 
 use api::{
-    ClientAuthentication, ClientAuthenticationType, ClientSecretMethod, FetchPrivateAddresses, ObjectKey,
-    PrivateKeyJwt, ProgrammaticAccess, Reason,
+    ClientAuthentication, ClientAuthenticationType, ClientSecretMethod, ObjectKey, PrivateKeyJwt, ProgrammaticAccess,
+    Reason,
 };
 use crypto::{KeyError, PublicJwk};
 use oidc::client::{CalledUri, ClientKeys, PrivateAddresses, PublishedKeys, ResourceAccess};
@@ -113,12 +113,9 @@ impl<'a> Principal<'a> {
     }
 
     /// Lets its keys be fetched from private addresses too, where the policy that allows the application says so.
-    pub(super) fn fetch_from(&mut self, private: FetchPrivateAddresses) {
+    pub(super) fn fetch_from(&mut self, private: PrivateAddresses) {
         if let Some(published) = &mut self.published {
-            published.private_addresses = match private {
-                FetchPrivateAddresses::Denied => PrivateAddresses::Denied,
-                FetchPrivateAddresses::Allowed => PrivateAddresses::Allowed,
-            };
+            published.private_addresses = private;
         }
     }
 

@@ -249,7 +249,8 @@ impl Granted<'_> {
             .then(|| BrowserState::of(login.session))
             .and_then(|state| browser_state::session_state(&client.id, &to.redirect_uri, &state, &fresh.salt));
         fields.extend(state.map(|state| ("session_state", state)));
-        let joined = client.frontchannel_logout.is_some().then(|| SessionClient {
+        let hears = client.frontchannel_logout.is_some() || client.backchannel_logout.is_some();
+        let joined = hears.then(|| SessionClient {
             application_uid: client.uid.clone(),
             client: client.id.clone(),
             sid: login.session.id,

@@ -8,7 +8,7 @@ use crate::records::SessionClient;
 use crate::uri::RedirectUri;
 
 /// Frames that a page loads at the most: what is behind them is not ours to bound.
-pub const MAX_FRAMES: u32 = 50;
+const MAX_FRAMES: usize = 50;
 
 /// Where an application hears of a logout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub fn frames(realm: &Realm, clients: &[SessionClient]) -> Vec<Frame> {
         let source = uri.split('?').next().unwrap_or_default().replace(';', "%3B").replace(',', "%2C");
         Some(Frame { url, source })
     };
-    clients.iter().filter_map(frame).collect()
+    clients.iter().filter_map(frame).take(MAX_FRAMES).collect()
 }
 
 #[cfg(test)]
@@ -80,6 +80,24 @@ mod tests {
         check(out, true, &format!("{out}?{ADDED}"), out);
         check("https://a.example/out?x=1", true, &format!("{out}?x=1&{ADDED}"), out);
         check("https://a.example/a;b,c?x=;", false, "https://a.example/a;b,c?x=;", "https://a.example/a%3Bb%2Cc");
+    }
+
+    #[test]
+    fn so_many_pages_are_loaded_and_no_more() {
+        let client_named = |number: usize| {
+            let uri = RedirectUri::parse("https://a.example/out").unwrap();
+            let logout = FrontchannelLogout { uri, session_required: false };
+            let (id, uid) = (ClientId::new(format!("c{number}")), Uid::new(format!("u{number}")));
+            Client { id, uid, frontchannel_logout: Some(logout), ..client() }
+        };
+        let clients: Vec<Client> = (0..60).map(client_named).collect();
+        let joined = |client: &Client| SessionClient {
+            application_uid: client.uid.clone(),
+            client: client.id.clone(),
+            sid: session(NOW).id,
+        };
+        let told: Vec<SessionClient> = clients.iter().map(joined).collect();
+        assert_eq!(frames(&realm_of(ISSUER, clients, vec![account()]), &told).len(), MAX_FRAMES);
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //! 4. A hint that names the session of this browser was handed out in it: that is no link which anybody could have
 //!    written. Without one, the person says on a page whether they want to go (§2, §6): else any site could log them out.
 //!
-//! 5. The applications that were logged in to from the session hear of its end ([`frames()`]).
+//! 5. The applications that were logged in to from the session hear of its end: through the browser ([`frames()`]), and from
+//!    the server ([`logout_token`]).
 //!
 //! Whether somebody is logged in changes none of the first four, so that no application learns of a login by asking for its end.
 
@@ -27,10 +28,12 @@ use crate::refusal::{ErrorCode, Why};
 use crate::time::Time;
 use crate::uri::RedirectUri;
 
+mod backchannel;
 mod frames;
 mod handle;
 
-pub use frames::{Frame, FrontchannelLogout, MAX_FRAMES, frames};
+pub use backchannel::{BackchannelLogout, logout_token, recipient};
+pub use frames::{Frame, FrontchannelLogout, frames};
 pub use handle::{Confirmed, LogoutHandle};
 
 /// A request as it arrived: nothing of it is trusted.

@@ -96,7 +96,10 @@ async fn press(call: &Call, headers: &HeaderMap, button: Button) -> Response {
         return stale(call, headers, "handle_of_another_session").await;
     };
     match perform(call, &session, action).await {
-        Ok(()) => back(call),
+        Ok(()) => {
+            call.shared.ended.notify_one();
+            back(call)
+        }
         Err(error) => Trouble::Store(error).respond(call),
     }
 }

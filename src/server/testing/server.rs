@@ -16,6 +16,7 @@ use store::memory::Memory;
 
 use super::{FixedClock, PASSWORD, SeededEntropy};
 use crate::app::{App, Peer, Ports};
+use crate::backchannel::{PostToken, TokenPoster};
 use crate::client_keys::{FetchKeys, KeyFetcher};
 use crate::cookies::CookieNames;
 use crate::outbound::Outbound;
@@ -99,17 +100,23 @@ impl Server {
     }
 
     fn build(store: Arc<dyn Store>) -> Self {
-        Self::reaching(store, Arc::new(KeyFetcher::new(Outbound::new(&[]))))
+        Self::calling(store, Outbound::new(&[]))
     }
 
     /// One whose clients' keys come from elsewhere.
     pub(crate) fn with_keys(realm: Realm, keys: Arc<dyn FetchKeys>) -> Self {
-        let server = Self::reaching(Arc::new(Memory::new()), keys);
+        let server = Self::reaching(Arc::new(Memory::new()), keys, Arc::new(TokenPoster::new(Outbound::new(&[]))));
         server.catalogs.publish(super::catalog(vec![realm], "d1"));
         server
     }
 
-    fn reaching(store: Arc<dyn Store>, keys: Arc<dyn FetchKeys>) -> Self {
+    /// One that calls others so. It has no catalog yet.
+    pub(crate) fn calling(store: Arc<dyn Store>, outbound: Outbound) -> Self {
+        let poster = Arc::new(TokenPoster::new(outbound.clone()));
+        Self::reaching(store, Arc::new(KeyFetcher::new(outbound)), poster)
+    }
+
+    fn reaching(store: Arc<dyn Store>, keys: Arc<dyn FetchKeys>, logout_tokens: Arc<dyn PostToken>) -> Self {
         let clock = FixedClock::default();
         let catalogs = CatalogHandle::new();
         let ports = Ports {
@@ -118,6 +125,7 @@ impl Server {
             entropy: Arc::new(SeededEntropy::default()),
             passwords: Arc::new(PasswordPool::new(THREADS, 16).unwrap()),
             keys,
+            logout_tokens,
         };
         let app = App::new(ports, catalogs.clone(), vec!["10.0.0.0/8".parse().unwrap()]);
         Self { app, clock, catalogs, store, held: Mutex::default(), jobs: Mutex::default() }

@@ -199,6 +199,7 @@ fn client(client: &Client) -> Value {
         "redirectURIs": client.redirect_uris,
         "postLogoutRedirectURIs": client.post_logout_redirect_uris,
         "frontchannelLogout": client.frontchannel_logout,
+        "backchannelLogout": client.backchannel_logout,
         "scopes": client.scopes.to_string(),
         "settings": format!(
             "{} {:?} pkce {:?} consent {:?} access {:?} groups {:?}",

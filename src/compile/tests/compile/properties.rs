@@ -275,9 +275,20 @@ type Change = fn(&mut Inputs);
 
 #[test]
 fn equal_worlds_have_equal_digests_and_others_have_not() {
-    let provider = object("OidcProvider", "identity", "default", &json!({"issuer": "https://id.example.com"}));
-    let application =
-        object("OidcApplication", "identity", "notes", &json!({"redirectURIs": ["https://a.example/cb"]}));
+    let policy = json!({
+        "name": "all",
+        "namespaces": {"type": "All"},
+        "allowedRedirectHosts": ["a.example", "b.example"],
+        "backchannelLogoutHosts": ["a.example"],
+    });
+    let settings = json!({"issuer": "https://id.example.com", "applicationPolicies": [policy]});
+    let provider = object("OidcProvider", "identity", "default", &settings);
+    let application = object(
+        "OidcApplication",
+        "identity",
+        "notes",
+        &json!({"redirectURIs": ["https://a.example/cb"], "backchannelLogout": {"uri": "https://a.example/out"}}),
+    );
     let documents = [surroundings(), vec![provider, application]].concat();
     let digest = |inputs: &Inputs| {
         let compiled = compile(&Synced::after_first_list(inputs.clone()));
@@ -287,7 +298,7 @@ fn equal_worlds_have_equal_digests_and_others_have_not() {
     assert_eq!(first, digest(&world(&documents)));
     let application: fn(&mut Inputs) -> &mut api::OidcApplicationSpec =
         |inputs| &mut inputs.applications.values_mut().next().unwrap().spec;
-    let changes: [(&str, Change); 12] = [
+    let changes: [(&str, Change); 13] = [
         ("scopes", |inputs| drop(inputs.applications.values_mut().next().unwrap().spec.scopes.pop())),
         ("attribute", |inputs| {
             inputs.users.values_mut().next().unwrap().spec.attributes.insert("a".to_owned(), "b".into());
@@ -298,6 +309,10 @@ fn equal_worlds_have_equal_digests_and_others_have_not() {
         ("UID", |inputs| inputs.applications.values_mut().next().unwrap().metadata.uid = Some("other".to_owned())),
         ("colour", |inputs| {
             "#000000".clone_into(&mut inputs.providers.values_mut().next().unwrap().spec.login.branding.primary_color);
+        }),
+        ("private addresses", |inputs| {
+            let policies = &mut inputs.providers.values_mut().next().unwrap().spec.application_policies;
+            policies[0].fetch_private_addresses = api::FetchPrivateAddresses::Allowed;
         }),
         ("session", |inputs| inputs.providers.values_mut().next().unwrap().spec.sessions.idle_seconds = 60),
         ("epoch", |inputs| {
@@ -322,7 +337,7 @@ fn equal_worlds_have_equal_digests_and_others_have_not() {
         assert!(digests.insert(digest(&inputs)), "{name} does not show in the digest");
     }
     // Fields of a client, one by one.
-    let changes: [fn(&mut api::OidcApplicationSpec); 9] = [
+    let changes: [fn(&mut api::OidcApplicationSpec); 11] = [
         |spec| spec.display_name = Some("x".into()),
         |spec| spec.redirect_uris.push("https://b.example/cb".into()),
         |spec| spec.pkce = api::Pkce::Optional,
@@ -330,6 +345,8 @@ fn equal_worlds_have_equal_digests_and_others_have_not() {
         |spec| spec.id_token.lifetime_seconds = 60,
         |spec| spec.access_token.type_header = api::TypeHeader::Jwt,
         |spec| spec.require_auth_time = true,
+        |spec| spec.backchannel_logout.uri = "https://a.example/elsewhere".into(),
+        |spec| spec.backchannel_logout.session_required = false,
         |spec| spec.default_max_age_seconds = Some(0),
         |spec| spec.claims = serde_json::from_value(json!([{"name": "K", "value": "V"}])).unwrap(),
     ];

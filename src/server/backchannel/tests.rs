@@ -1,0 +1,231 @@
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use http::header;
+use oidc::catalog::Realm;
+use oidc::client::{CalledUri, Client, PrivateAddresses};
+use oidc::records::SessionClient;
+use oidc::testing::{self, ISSUER, NOW, session};
+use store::Store;
+use store::memory::Memory;
+use store::sqlite::Sqlite;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::outbound::testing::{Host, Says, guarded, says, seeing};
+use crate::testing::{SeededEntropy, Server, captured, catalog};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The usual client, which hears of logouts there.
+fn hearing(uri: &str, private_addresses: PrivateAddresses) -> Client {
+    let uri = CalledUri::parse(uri).unwrap();
+    let logout = BackchannelLogout { uri, private_addresses, session_required: true };
+    Client { backchannel_logout: Some(logout), ..testing::client() }
+}
+
+fn realm(uri: &str) -> Realm {
+    testing::realm_of(ISSUER, vec![hearing(uri, PrivateAddresses::Denied)], vec![testing::account()])
+}
+
+/// A server that calls so, for an application that hears there.
+fn server(outbound: Outbound, realm: Realm) -> Server {
+    on(Arc::new(Memory::new()), outbound, realm)
+}
+
+fn on(store: Arc<dyn Store>, outbound: Outbound, realm: Realm) -> Server {
+    let server = Server::calling(store, outbound);
+    server.catalogs.publish(catalog(vec![realm], "d1"));
+    server
+}
+
+/// Alice was logged in to the application, and is no more.
+async fn log_out(store: &dyn Store) {
+    let (session, client) = (session(NOW), testing::client());
+    store.open_session(&session, None).await.unwrap();
+    let joined = SessionClient { application_uid: client.uid, client: client.id, sid: session.id };
+    store.join_session(session.id, &joined).await.unwrap();
+    store.end_session(session.id, NOW).await.unwrap();
+}
+
+fn status(line: &str) -> Says {
+    says(line, "", b"")
+}
+
+/// What is counted under an outcome.
+fn counted(server: &Server, outcome: &str) -> u64 {
+    let text = server.app.shared().metrics.encode(0).unwrap();
+    let series = format!("portcullis_logout_tokens_total{{outcome=\"{outcome}\"}} ");
+    text.lines().find_map(|line| line.strip_prefix(&series)).map_or(0, |count| count.parse().unwrap())
+}
+
+/// Whether a token is on its way still, however long one waits.
+async fn is_pending(server: &Server) -> bool {
+    let far = NOW.plus_secs(1_000_000_000);
+    !server.store.take_logouts(far, far, 10).await.unwrap().is_empty()
+}
+
+#[tokio::test]
+async fn who_was_down_for_a_while_hears_exactly_once_after_it_is_back() {
+    let host = Host::that(Says::Nothing).await;
+    let server = server(seeing(PATIENCE), realm(&host.uri()));
+    log_out(&*server.store).await;
+    assert_eq!(server.app.tell_due_logouts().await, 1);
+    assert_eq!(server.app.tell_due_logouts().await, 0, "it is not asked again at once");
+    for answer in ["503 Service Unavailable", "500 Internal Server Error", "404 Not Found", "429 Too Many Requests"] {
+        host.say(status(answer));
+        server.clock.advance(LAST_DELAY_SECONDS);
+        assert_eq!(server.app.tell_due_logouts().await, 1, "{answer}");
+    }
+    host.say(status("200 OK"));
+    server.clock.advance(LAST_DELAY_SECONDS);
+    for expect in [1, 0, 0] {
+        assert_eq!(server.app.tell_due_logouts().await, expect);
+        server.clock.advance(LAST_DELAY_SECONDS);
+    }
+    assert_eq!(["delivered", "status", "unreachable"].map(|outcome| counted(&server, outcome)), [1, 4, 1]);
+    assert!(!is_pending(&server).await);
+    let asked = host.asked();
+    let last = asked.last().unwrap();
+    assert!(last.starts_with("POST /path?of=it HTTP/1.1\r\n"), "{last}");
+    assert!(last.contains("content-type: application/x-www-form-urlencoded\r\n"), "{last}");
+    let tokens: std::collections::BTreeSet<&str> =
+        asked.iter().map(|request| request.split_once("\r\n\r\nlogout_token=").unwrap().1).collect();
+    assert_eq!(tokens.len(), asked.len(), "each attempt has a token of its own");
+}
+
+#[tokio::test]
+async fn what_the_application_refuses_is_not_sent_again() {
+    for (answer, outcome) in [("400 Bad Request", "refused"), ("204 No Content", "delivered"), ("200 OK", "delivered")]
+    {
+        let host = Host::that(status(answer)).await;
+        let server = server(seeing(PATIENCE), realm(&host.uri()));
+        log_out(&*server.store).await;
+        let (lines, attempts) = captured(server.app.tell_due_logouts()).await;
+        assert_eq!((attempts, counted(&server, outcome)), (1, 1), "{answer}");
+        let told = |line: &&String| line.contains("event=\"logout_told\"") && line.contains(outcome);
+        assert_eq!(lines.iter().filter(told).count(), 1, "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("logout_token=")), "{lines:?}");
+        assert!(!is_pending(&server).await, "{answer}");
+    }
+}
+
+/// T-P32: whoever writes a manifest names an address of this machine, of the link, or of the cluster.
+#[tokio::test]
+async fn t_p32_no_connection_is_made_to_what_is_not_called() {
+    let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = v4.local_addr().unwrap().port();
+    let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await.ok();
+    for name in ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "127.1", "2130706433"] {
+        for private in [PrivateAddresses::Denied, PrivateAddresses::Allowed] {
+            let client = hearing(&format!("https://{name}:{port}/out"), private);
+            let realm = testing::realm_of(ISSUER, vec![client], vec![testing::account()]);
+            let server = server(guarded(), realm);
+            log_out(&*server.store).await;
+            assert_eq!(server.app.tell_due_logouts().await, 1);
+            assert_eq!(counted(&server, "address"), 1, "{name}");
+            assert!(is_pending(&server).await, "policies and names change: {name}");
+        }
+    }
+    for listener in [Some(v4), v6].into_iter().flatten() {
+        let connected = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+        assert!(connected.is_err(), "somebody connected: {connected:?}");
+    }
+}
+
+#[tokio::test]
+async fn t_p32_a_redirect_leads_nowhere_and_no_body_is_read() {
+    let host = Host::that(Says::Nothing).await;
+    let location = format!("{}: {}\r\n", header::LOCATION, host.uri());
+    host.say(says("307 Temporary Redirect", &location, b""));
+    let server = server(seeing(PATIENCE), realm(&host.uri()));
+    log_out(&*server.store).await;
+    assert_eq!(server.app.tell_due_logouts().await, 1);
+    assert_eq!((host.connections(), counted(&server, "status")), (1, 1));
+    // A body without an end costs nobody anything: an attempt that waited for it would be overdue.
+    host.say(Says::Begins(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nx".to_vec()));
+    server.clock.advance(LAST_DELAY_SECONDS);
+    assert_eq!(server.app.tell_due_logouts().await, 1);
+    assert_eq!(counted(&server, "delivered"), 1);
+}
+
+#[tokio::test]
+async fn t_p32_an_application_that_hangs_is_left_and_asked_again() {
+    let host = Host::that(Says::Begins(b"HTTP/1.1 200".to_vec())).await;
+    let server = server(seeing(Duration::from_millis(200)), realm(&host.uri()));
+    log_out(&*server.store).await;
+    let told = tokio::time::timeout(PATIENCE, server.app.tell_due_logouts()).await;
+    assert_eq!((told.unwrap(), counted(&server, "unreachable")), (1, 1));
+    assert!(is_pending(&server).await);
+}
+
+#[tokio::test]
+async fn after_a_day_nobody_tries_any_more() {
+    let host = Host::that(Says::Nothing).await;
+    let server = server(seeing(PATIENCE), realm(&host.uri()));
+    log_out(&*server.store).await;
+    server.clock.advance(MAX_AGE_SECONDS - 1);
+    assert_eq!(server.app.tell_due_logouts().await, 1);
+    assert_eq!(host.connections(), 1);
+    server.clock.advance(LAST_DELAY_SECONDS);
+    let (lines, attempts) = captured(server.app.tell_due_logouts()).await;
+    assert_eq!((attempts, host.connections(), counted(&server, "expired")), (1, 1, 1));
+    assert!(lines.iter().any(|line| line.contains("outcome=\"expired\"")), "{lines:?}");
+    assert!(!is_pending(&server).await);
+}
+
+#[tokio::test]
+async fn who_wants_to_hear_nothing_is_not_called() {
+    let server = server(guarded(), testing::realm_of(ISSUER, vec![testing::client()], vec![testing::account()]));
+    log_out(&*server.store).await;
+    let (lines, attempts) = captured(server.app.tell_due_logouts()).await;
+    assert_eq!((attempts, is_pending(&server).await), (1, false));
+    assert!(!lines.iter().any(|line| line.contains("logout_told")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_restart_keeps_what_is_yet_to_be_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.db");
+    let store = Sqlite::open(&file).unwrap();
+    log_out(&store).await;
+    store.close().await.unwrap();
+    let host = Host::that(status("200 OK")).await;
+    let server = on(Arc::new(Sqlite::open(&file).unwrap()), seeing(PATIENCE), realm(&host.uri()));
+    assert_eq!(server.app.tell_due_logouts().await, 1);
+    assert_eq!((host.connections(), counted(&server, "delivered")), (1, 1));
+    assert!(!is_pending(&server).await);
+}
+
+#[tokio::test]
+async fn nothing_is_taken_up_without_a_catalog_or_after_the_end() {
+    let host = Host::that(status("200 OK")).await;
+    let server = Server::calling(Arc::new(Memory::new()), seeing(PATIENCE));
+    log_out(&*server.store).await;
+    assert_eq!(server.app.tell_due_logouts().await, 0, "nobody knows yet who wants to hear");
+    server.catalogs.publish(catalog(vec![realm(&host.uri())], "d1"));
+    let shutdown = CancellationToken::new();
+    shutdown.cancel();
+    assert_eq!(tell_due(&server.app, &shutdown).await, 0);
+    assert_eq!(server.app.tell_due_logouts().await, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_complained_of() {
+    let server = Server::with_store(crate::testing::Faulty::Error);
+    let (lines, attempts) = captured(server.app.tell_due_logouts()).await;
+    assert_eq!(attempts, 0);
+    assert!(lines.iter().any(|line| line.contains("applications hear of logouts later")), "{lines:?}");
+}
+
+#[test]
+fn attempts_grow_rarer_and_never_come_all_at_once() {
+    let entropy = SeededEntropy::default();
+    for (attempt, longest) in
+        [(0, 4), (1, 4), (2, 8), (3, 16), (7, 256), (8, 512), (9, 600), (1000, 600), (u32::MAX, 600)]
+    {
+        let delays: std::collections::BTreeSet<i64> =
+            (0..50).map(|_| again(&entropy, attempt, NOW).millis() - NOW.millis()).collect();
+        assert!(delays.len() > 25, "{attempt}: {delays:?}");
+        assert!(delays.iter().all(|delay| (longest * 500..=longest * 1000).contains(delay)), "{attempt}: {delays:?}");
+    }
+}
