@@ -8,7 +8,10 @@ use crate::call::Call;
 use crate::session::Session;
 
 impl Call {
-    /// Has the browser keep the state of this login, or none where nobody is logged in, if it does not already.
+    /// Has the browser keep the state of this login, or none where its session is over, if it does not already.
+    ///
+    /// A request without a session cookie says nothing: another site's image or frame brings none, as that cookie is `Lax`,
+    /// and brings this one. Any site could otherwise have every watching application believe in a logout.
     pub(crate) fn tell_browser_state(
         &self,
         headers: &HeaderMap,
@@ -19,6 +22,9 @@ impl Call {
             return;
         }
         let cookies = &self.site.cookies;
+        if session.is_none() && cookies.read_session(headers).is_none() {
+            return;
+        }
         let state = session.map(|session| BrowserState::of(session.login().session));
         if cookies.read_browser_state(headers) != state.as_ref().map(BrowserState::as_str) {
             let cookie = cookies.set_browser_state(state.as_ref());

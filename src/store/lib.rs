@@ -112,7 +112,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps a new session; in the same transaction ends the one that it replaces, so that the identifier of a session
     /// never survives a login (session fixation). That the replaced one is gone already is no hindrance; a session cannot
-    /// replace itself.
+    /// replace itself. Where another person logs in, the earlier one is logged out, with all that [`Store::end_session`] does.
     fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>) -> Answer<'a, ()>;
 
     /// Writes down that a client was logged in to from the session; the latest `sid` of each client counts. Where the same

@@ -225,9 +225,11 @@ impl Store for Memory {
                     let taken: Vec<SessionClient> = tables.clients_of(old).cloned().collect();
                     let key = |client: &SessionClient| (session.id, client.application_uid.clone());
                     tables.session_clients.extend(taken.into_iter().map(|client| (key(&client), client)));
+                    tables.sessions.remove(&old);
+                    tables.drop_orphans();
+                } else {
+                    tables.end_session(old, session.auth_time);
                 }
-                tables.sessions.remove(&old);
-                tables.drop_orphans();
             }
             Ok(())
         })

@@ -85,6 +85,7 @@ macro_rules! conformance {
             ends::sessions_of_a_person_are_told_latest_first
             ends::ending_a_session_ends_what_does_not_outlive_it
             ends::ending_what_is_gone_ends_what_it_left
+            ends::who_is_replaced_by_another_person_is_logged_out
             ends::all_sessions_of_a_person_end_but_one
             ends::sparing_a_session_of_another_spares_none
             ends::consents_of_a_person_are_told_latest_first

@@ -23,6 +23,19 @@ async fn t_p33_a_wrong_password_and_an_unknown_user_are_told_the_same() {
     assert!(browser.log_in(&wrong).await.body.contains("id=\"consent\""), "the page that came back still works");
 }
 
+/// A page that grows with what was posted is worth posting much for.
+#[tokio::test]
+async fn what_is_no_username_does_not_come_back() {
+    let mut browser = Browser::new(Provider::new());
+    let page = browser.auth(GOOD).await;
+    for (typed, comes_back) in [("'".repeat(256), true), ("'".repeat(257), false), ("'".repeat(15_000), false)] {
+        let page = browser.submit(&page, "login", &[("username", &typed), ("password", "wrong")]).await;
+        assert_eq!(page.status, 403);
+        assert_eq!(Form::find(&page.body, "login").unwrap().get("username") == Some(typed.as_str()), comes_back);
+        assert!(page.body.len() < 8192, "{}", page.body.len());
+    }
+}
+
 #[tokio::test]
 async fn t_p26_the_session_changes_at_every_login() {
     let provider = Provider::new();

@@ -72,6 +72,20 @@ async fn a_logout_a_new_login_and_an_ended_session_change_it() {
     assert!(!alice.cookies.contains_key(COOKIE), "the session has expired");
 }
 
+/// An image or a frame of another site: the `Lax` session cookie stays at home, and the watched one comes along.
+#[tokio::test]
+async fn another_site_cannot_have_a_login_look_ended() {
+    let provider = Provider::watched();
+    let mut alice = Browser::new(provider.clone());
+    alice.authorize(GOOD).await;
+    let cookie = format!("{COOKIE}={}", alice.cookies[COOKIE]);
+    for target in ["/account".to_owned(), format!("/auth?{}", encode(&changed(GOOD, &[("prompt", "none")])))] {
+        let answer = provider.send(http::Method::GET, &target, &[("cookie", &cookie)], "").await;
+        let mut set = answer.headers.get_all("set-cookie").iter().map(|set| set.to_str().unwrap());
+        assert!(set.all(|set| !set.starts_with(COOKIE)), "{answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn who_leaves_by_an_address_is_forgotten_on_the_way() {
     let mut alice = Browser::new(Provider::watched());

@@ -20,6 +20,15 @@ pub(crate) struct LoginPage<'a> {
     pub(crate) problem: Option<LoginProblem>,
 }
 
+/// Characters of a username at the most, as the field says.
+const MAX_USERNAME: usize = 256;
+
+/// What was typed, unless it is no name at all: a body full of quotes would come back five times as long, and stay in
+/// memory for as long as the other side does not read.
+pub(crate) fn echoed(username: &str) -> &str {
+    if username.chars().nth(MAX_USERNAME).is_none() { username } else { "" }
+}
+
 /// Why the page is shown again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoginProblem {

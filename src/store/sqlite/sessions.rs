@@ -12,7 +12,7 @@ use super::writer::wholly;
 use super::{logouts, session_clients, statements, values};
 use crate::{Ended, Touched};
 
-/// Keeps the session and ends the one that it replaces, or does neither.
+/// Keeps the session and ends the one that it replaces, or does neither. The same person's clients go on with the new one.
 pub(super) fn open(connection: &Connection, new: &SessionRecord, replaces: Option<SessionId>) -> Result<(), Fault> {
     let SessionRecord { id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at } = new;
     if replaces == Some(*id) {
@@ -31,9 +31,12 @@ pub(super) fn open(connection: &Connection, new: &SessionRecord, replaces: Optio
             last_seen_at.millis(),
             expires_at.millis(),
         ])?;
-        if let Some(old) = replaces {
+        let Some(old) = replaces else { return Ok(()) };
+        if find(connection, old)?.is_some_and(|old| old.user_uid == *user_uid && old.issuer == *issuer) {
             session_clients::hand_on(connection, old, new)?;
             delete(connection, old)?;
+        } else {
+            end(connection, old, *auth_time)?;
         }
         Ok(())
     })

@@ -105,6 +105,17 @@ pub async fn ending_what_is_gone_ends_what_it_left(store: Subjected) {
     assert_eq!(good(&store, [11]).await, [0; 0]);
 }
 
+pub async fn who_is_replaced_by_another_person_is_logged_out(store: Subjected) {
+    store.open_session(&session(1), None).await.unwrap();
+    keep(&store, &[online(11, granted(1)), FamilyRecord { authorization: granted(1), ..family(12) }]).await;
+    store.put_code(&CodeRecord { authorization: granted(1), ..code(31) }).await.unwrap();
+    let other = SessionRecord { user_uid: Uid::new("other"), ..session(3) };
+    store.open_session(&other, Some(session(1).id)).await.unwrap();
+    assert_eq!(good(&store, [11, 12]).await, [12]);
+    assert!(matches!(store.find_code(code(31).id).await.unwrap(), CodeFacts::Unknown));
+    assert!(store.find_session(session(1).id).await.unwrap().is_none());
+}
+
 pub async fn all_sessions_of_a_person_end_but_one(store: Subjected) {
     open_four(&store).await;
     store.open_session(&session(5), None).await.unwrap();
