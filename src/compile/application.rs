@@ -366,7 +366,7 @@ fn shapes(object: &OidcApplication, diagnostics: &mut Vec<Diagnostic>) -> Shapes
         }
     }
     for (index, claim) in spec.claims.iter().enumerate() {
-        if oidc::claims::standard::is_reserved(&claim.name) {
+        if api::RESERVED_CLAIMS.contains(&claim.name.as_str()) {
             let message = format!("`{}` is a reserved claim name: choose another", claim.name);
             refuse(format!("spec.claims[{index}].name"), message);
         }
