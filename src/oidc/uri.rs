@@ -272,6 +272,12 @@ impl From<RedirectUri> for String {
     }
 }
 
+/// The URI with these parameters behind the query that it may have, which stays as it is (RFC 6749 §3.1.2, §4.1.2).
+pub(crate) fn with_query<V: AsRef<str>>(uri: &str, parameters: impl IntoIterator<Item = (&'static str, V)>) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    format!("{uri}{}{query}", if uri.contains('?') { '&' } else { '?' })
+}
+
 /// A URI cut at its delimiters and not otherwise touched (RFC 3986 §3): nothing is decoded, folded or resolved.
 struct Parts<'a> {
     scheme: &'a str,

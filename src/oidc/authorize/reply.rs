@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::client::ResponseMode;
 use crate::refusal::{ErrorCode, Why};
+use crate::uri::with_query;
 
 /// Where an answer may be sent: a redirect URI that was matched against the client's registered ones. Only the stage that
 /// did so makes one, so that nothing is ever sent to an unverified place.
@@ -81,17 +82,14 @@ impl RedirectError {
 impl Reply {
     /// The URL to redirect to, for [`ResponseMode::Query`] and [`ResponseMode::Fragment`].
     pub fn location(&self) -> String {
-        let mut fields = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in &self.fields {
-            fields.append_pair(name, value);
+        let fields = self.fields.iter().map(|(name, value)| (*name, value));
+        match self.mode {
+            ResponseMode::Query | ResponseMode::FormPost => with_query(&self.redirect_uri, fields),
+            ResponseMode::Fragment => {
+                let fields = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+                format!("{}#{fields}", self.redirect_uri)
+            }
         }
-        let fields = fields.finish();
-        let separator = match (self.mode, self.redirect_uri.contains('?')) {
-            (ResponseMode::Fragment, _) => '#',
-            (ResponseMode::Query | ResponseMode::FormPost, false) => '?',
-            (ResponseMode::Query | ResponseMode::FormPost, true) => '&',
-        };
-        format!("{}{separator}{fields}", self.redirect_uri)
     }
 }
 

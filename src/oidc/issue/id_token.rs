@@ -4,7 +4,7 @@ use crypto::hash;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Basis, IssueError, Occasion};
+use super::{Basis, IssueError, Occasion, sign_to};
 use crate::acr::Acr;
 use crate::catalog::Realm;
 use crate::claims::{ClaimTarget, release, release_all};
@@ -89,12 +89,5 @@ pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) 
             release(client, account, scope, &granted.claims, ClaimTarget::IdToken)
         },
     };
-    let no_key = IssueError::NoKey(settings.algorithm);
-    if settings.algorithm.is_asymmetric() {
-        let key = realm.keys.signing(settings.algorithm).ok_or(no_key)?;
-        return Ok(crypto::jws::sign(key, "JWT", &claims)?);
-    }
-    // OIDC Core §10.1: the key is the octets of the client secret.
-    let secret = client.shared_secret.as_ref().ok_or(no_key)?;
-    Ok(crypto::jws::sign_with_secret(secret, "JWT", &claims)?)
+    sign_to(client, realm, "JWT", &claims)
 }

@@ -227,5 +227,26 @@ pub(crate) fn family_of(jti: &str) -> Option<FamilyId> {
     Some(FamilyId::new(uuid::Uuid::from_bytes(*family)))
 }
 
+/// Signs what is told to a client as it wants its id_tokens signed: with a key of the realm, or with the octets of the client
+/// secret (OIDC Core §10.1).
+///
+/// # Errors
+/// No key, or no signature.
+pub(crate) fn sign_to<T: Serialize>(
+    client: &Client,
+    realm: &Realm,
+    typ: &str,
+    claims: &T,
+) -> Result<String, IssueError> {
+    let algorithm = client.id_token.algorithm;
+    let no_key = IssueError::NoKey(algorithm);
+    if algorithm.is_asymmetric() {
+        let key = realm.keys.signing(algorithm).ok_or(no_key)?;
+        return Ok(crypto::jws::sign(key, typ, claims)?);
+    }
+    let secret = client.shared_secret.as_ref().ok_or(no_key)?;
+    Ok(crypto::jws::sign_with_secret(secret, typ, claims)?)
+}
+
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::catalog::Realm;
 use crate::client::{CalledUri, Client, PrivateAddresses};
 use crate::ids::SessionId;
-use crate::issue::IssueError;
+use crate::issue::{self, IssueError};
 use crate::records::LogoutNotice;
 use crate::time::Time;
 
@@ -43,11 +43,9 @@ struct Claims<'a> {
     sid: Option<SessionId>,
 }
 
-/// Who is told by a notice, and where. One that was made anew under the name of another was never logged in to, and one
-/// that wants to hear nothing hears nothing.
+/// Who is told by a notice, and where; none: nobody wants to hear it any more.
 pub fn recipient<'r>(realm: &'r Realm, notice: &LogoutNotice) -> Option<(&'r Client, &'r BackchannelLogout)> {
-    let told = &notice.client;
-    let client = realm.client(told.client.as_str()).filter(|client| client.uid == told.application_uid)?;
+    let client = super::told(realm, &notice.client)?;
     Some((client, client.backchannel_logout.as_ref()?))
 }
 
@@ -74,14 +72,7 @@ pub fn logout_token(
         events: Map::from_iter([(EVENT.to_owned(), Value::Object(Map::new()))]),
         sid: logout.session_required.then_some(notice.client.sid),
     };
-    let algorithm = client.id_token.algorithm;
-    let no_key = IssueError::NoKey(algorithm);
-    if algorithm.is_asymmetric() {
-        let key = realm.keys.signing(algorithm).ok_or(no_key)?;
-        return Ok(crypto::jws::sign(key, "logout+jwt", &claims)?);
-    }
-    let secret = client.shared_secret.as_ref().ok_or(no_key)?;
-    Ok(crypto::jws::sign_with_secret(secret, "logout+jwt", &claims)?)
+    issue::sign_to(client, realm, "logout+jwt", &claims)
 }
 
 #[cfg(test)]

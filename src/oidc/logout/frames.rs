@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::told;
 use crate::catalog::Realm;
 use crate::records::SessionClient;
-use crate::uri::RedirectUri;
+use crate::uri::{RedirectUri, with_query};
 
 /// Frames that a page loads at the most: what is behind them is not ours to bound.
 const MAX_FRAMES: usize = 50;
@@ -29,19 +30,13 @@ pub struct Frame {
     pub source: String,
 }
 
-/// The pages of the applications that were logged in to from a session. One that was made anew under the name of another
-/// was never logged in to, and hears nothing.
+/// The pages of the applications that were logged in to from a session.
 pub fn frames(realm: &Realm, clients: &[SessionClient]) -> Vec<Frame> {
     let frame = |joined: &SessionClient| {
-        let client = realm.client(joined.client.as_str()).filter(|client| client.uid == joined.application_uid)?;
-        let FrontchannelLogout { uri, session_required } = client.frontchannel_logout.as_ref()?;
+        let FrontchannelLogout { uri, session_required } = told(realm, joined)?.frontchannel_logout.as_ref()?;
         let uri = uri.as_str();
         let url = if *session_required {
-            let added = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("iss", realm.issuer.as_str())
-                .append_pair("sid", &joined.sid.to_string())
-                .finish();
-            format!("{uri}{}{added}", if uri.contains('?') { '&' } else { '?' })
+            with_query(uri, [("iss", realm.issuer.as_str()), ("sid", &joined.sid.to_string())])
         } else {
             uri.to_owned()
         };

@@ -11,7 +11,6 @@
 //!    sent there.
 //! 4. A hint that names the session of this browser was handed out in it: that is no link which anybody could have
 //!    written. Without one, the person says on a page whether they want to go (§2, §6): else any site could log them out.
-//!
 //! 5. The applications that were logged in to from the session hear of its end: through the browser ([`frames()`]), and from
 //!    the server ([`logout_token`]).
 //!
@@ -24,9 +23,10 @@ use crate::catalog::Realm;
 use crate::client::Client;
 use crate::form::Form;
 use crate::id_token_hint::{self, Hint};
+use crate::records::SessionClient;
 use crate::refusal::{ErrorCode, Why};
 use crate::time::Time;
-use crate::uri::RedirectUri;
+use crate::uri::{RedirectUri, with_query};
 
 mod backchannel;
 mod frames;
@@ -75,6 +75,12 @@ const PARAMETERS: [(&str, usize); 6] = [
     ("state", 4096),
     ("ui_locales", 256),
 ];
+
+/// The client that somebody was logged in to from a session. One that was made anew under the name of another was never
+/// logged in to, and hears nothing.
+fn told<'r>(realm: &'r Realm, joined: &SessionClient) -> Option<&'r Client> {
+    realm.client(joined.client.as_str()).filter(|client| client.uid == joined.application_uid)
+}
 
 impl LogoutRequest {
     /// Takes the parameters out of a form. Unknown ones are ignored.
@@ -167,9 +173,7 @@ impl ReturnTo<'_> {
     /// The URL to redirect to, with `state` as it was sent (§3).
     pub fn location(&self) -> String {
         let uri = self.uri.as_str();
-        let Some(state) = &self.state else { return uri.to_owned() };
-        let state: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("state", state).finish();
-        format!("{uri}{}{state}", if uri.contains('?') { '&' } else { '?' })
+        self.state.as_ref().map_or_else(|| uri.to_owned(), |state| with_query(uri, [("state", state)]))
     }
 
     /// The source that a page on the way must allow in `form-action`.
