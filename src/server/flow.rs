@@ -28,7 +28,7 @@ use crate::call::Call;
 use crate::headers::PagePolicy;
 use crate::interaction::bound;
 use crate::metrics::TokenKind;
-use crate::pages::{self, ConsentPage, Frame, LoginPage, LoginProblem, SelectAccountPage, echoed};
+use crate::pages::{self, ConsentPage, Frame, LoginPage, LoginProblem, SelectAccountPage};
 use crate::password_check::BUSY_SECONDS;
 use crate::reply;
 use crate::session::{self, Session};
@@ -266,7 +266,7 @@ fn render_login(
             client: Some(client.into()),
             action: &call.path(Endpoint::Login),
             handle,
-            username: echoed(username),
+            username,
             problem,
         };
         respond_login(&page, PagePolicy::LeadsTo(&form_action))

@@ -32,7 +32,15 @@ pub(crate) enum PagePolicy<'a> {
 /// The headers of a page.
 pub(crate) fn page(policy: PagePolicy<'_>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
-    no_store(&mut headers);
+    match policy {
+        // It is the same for everybody.
+        PagePolicy::Framed { .. } => {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        }
+        PagePolicy::Plain | PagePolicy::LeadsTo(_) | PagePolicy::Frames(_) | PagePolicy::PostsTo { .. } => {
+            no_store(&mut headers);
+        }
+    }
     let policy = HeaderValue::try_from(content_security_policy(policy));
     // Built from literals and judged sources. Should that ever fail, the page may do nothing at all.
     let nothing = HeaderValue::from_static("default-src 'none'");

@@ -44,14 +44,12 @@ pub(crate) enum Answer {
 
 /// Carries a request as far as it goes.
 pub(crate) async fn run(call: &Call, headers: &HeaderMap, request: LogoutRequest) -> Response {
-    let judged = match judge(call, &request) {
-        Ok(judged) => judged,
-        Err(response) => return *response,
-    };
-    match session(call, headers).await {
-        Ok(Some(session)) if judged.names(&session.login()) => leave(call, headers, &judged, LogoutOutcome::Hint).await,
-        Ok(session) => ask(call, headers, request.clone(), &judged, session.as_ref()),
-        Err(trouble) => trouble.respond(call),
+    match facts(call, headers, &request).await {
+        Ok((judged, Some(session))) if judged.names(&session.login()) => {
+            leave(call, headers, &judged, LogoutOutcome::Hint).await
+        }
+        Ok((judged, session)) => ask(call, headers, request, &judged, session.as_ref()),
+        Err(response) => *response,
     }
 }
 
@@ -63,17 +61,13 @@ pub(crate) async fn answered(
     asked: Option<SessionId>,
     answer: Answer,
 ) -> Response {
-    let judged = match judge(call, &request) {
-        Ok(judged) => judged,
+    let (judged, session) = match facts(call, headers, &request).await {
+        Ok(facts) => facts,
         Err(response) => return *response,
-    };
-    let session = match session(call, headers).await {
-        Ok(session) => session,
-        Err(trouble) => return trouble.respond(call),
     };
     if session.as_ref().map(Session::id) != asked {
         // Somebody logged in or out meanwhile: whom the answer was about is not who is here.
-        return ask(call, headers, request.clone(), &judged, session.as_ref());
+        return ask(call, headers, request, &judged, session.as_ref());
     }
     match answer {
         Answer::Leave => leave(call, headers, &judged, LogoutOutcome::Confirmed).await,
@@ -86,13 +80,9 @@ pub(crate) async fn answered(
 
 /// Asks anew about a request whose page was answered elsewhere or too late.
 pub(crate) async fn ask_again(call: &Call, headers: &HeaderMap, request: LogoutRequest) -> Response {
-    let judged = match judge(call, &request) {
-        Ok(judged) => judged,
-        Err(response) => return *response,
-    };
-    match session(call, headers).await {
-        Ok(session) => ask(call, headers, request.clone(), &judged, session.as_ref()),
-        Err(trouble) => trouble.respond(call),
+    match facts(call, headers, &request).await {
+        Ok((judged, session)) => ask(call, headers, request, &judged, session.as_ref()),
+        Err(response) => *response,
     }
 }
 
@@ -101,12 +91,14 @@ pub(crate) fn take_up_later(call: &Call, request: LogoutRequest) -> Response {
     if let Err(response) = judge(call, &request) {
         return *response;
     }
-    let handle = LogoutHandle::posted(request, call.now).seal(&call.snapshot.catalog.server_keys, call.issuer());
-    if handle.len() > MAX_HANDLE {
-        return Trouble::TooLarge.respond(call);
+    match sealed(call, &LogoutHandle::posted(request, call.now)) {
+        // The text is base64url: nothing in it needs an escape.
+        Ok(handle) => {
+            let endpoint = call.realm().issuer.endpoint(Endpoint::EndSession.path());
+            reply::see_other(&format!("{endpoint}?resume={handle}"))
+        }
+        Err(trouble) => trouble.respond(call),
     }
-    // The text is base64url: nothing in it needs an escape.
-    reply::see_other(&format!("{}?resume={handle}", call.realm().issuer.endpoint(Endpoint::EndSession.path())))
 }
 
 /// A request that is refused: the person sees a page, whatever address it names.
@@ -121,8 +113,20 @@ fn judge<'c>(call: &'c Call, request: &LogoutRequest) -> Result<Judged<'c>, Box<
     })
 }
 
-async fn session<'c>(call: &'c Call, headers: &HeaderMap) -> Result<Option<Session<'c>>, Trouble> {
-    Ok(session::find(&*call.shared.store, &call.site.cookies, headers, call.realm(), call.now).await?)
+/// What the request is worth, and who is logged in in this browser.
+async fn facts<'c>(
+    call: &'c Call,
+    headers: &HeaderMap,
+    request: &LogoutRequest,
+) -> Result<(Judged<'c>, Option<Session<'c>>), Box<Response>> {
+    let judged = judge(call, request)?;
+    let session = session::find(&*call.shared.store, &call.site.cookies, headers, call.realm(), call.now).await;
+    Ok((judged, session.map_err(|error| Box::new(Trouble::Store(error).respond(call)))?))
+}
+
+fn sealed(call: &Call, handle: &LogoutHandle) -> Result<String, Trouble> {
+    let text = handle.seal(&call.snapshot.catalog.server_keys, call.issuer());
+    if text.len() > MAX_HANDLE { Err(Trouble::TooLarge) } else { Ok(text) }
 }
 
 fn ask(
@@ -133,11 +137,11 @@ fn ask(
     session: Option<&Session<'_>>,
 ) -> Response {
     bound(call, headers, |binding: &Secret<[u8; 32]>| {
-        let handle = LogoutHandle::asked(request, session.map(Session::id), Binding::of(binding), call.now)
-            .seal(&call.snapshot.catalog.server_keys, call.issuer());
-        if handle.len() > MAX_HANDLE {
-            return Trouble::TooLarge.respond(call);
-        }
+        let handle = LogoutHandle::asked(request, session.map(Session::id), Binding::of(binding), call.now);
+        let handle = match sealed(call, &handle) {
+            Ok(handle) => handle,
+            Err(trouble) => return trouble.respond(call),
+        };
         let page = LogoutPage {
             frame: Frame::of(&call.site),
             client: judged.client().map(Into::into),

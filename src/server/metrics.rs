@@ -27,33 +27,27 @@ pub(crate) struct Metrics {
     durations: Family<RouteLabel, Histogram, Durations>,
     tokens: Family<TokenLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
-    logins: Family<LoginLabels, Counter>,
-    logouts: Family<OutcomeLabel, Counter>,
+    logins: Outcomes,
+    logouts: Outcomes,
     password_queue: Gauge,
-    key_fetches: KeyFetches,
-    logout_tokens: LogoutTokens,
+    key_fetches: Outcomes,
+    logout_tokens: Outcomes,
     tls: TlsMetrics,
 }
 
-/// How fetches of clients' keys ended. Cloning copies a pointer.
+/// How something ended, by outcomes of a closed list. Cloning copies a pointer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KeyFetches(Family<OutcomeLabel, Counter>);
+pub(crate) struct Outcomes(Family<OutcomeLabel, Counter>);
 
-impl KeyFetches {
-    /// One ended; `outcome` is of a closed list.
+impl Outcomes {
+    /// One ended so.
     pub(crate) fn count(&self, outcome: &'static str) {
         self.0.get_or_create(&OutcomeLabel { outcome }).inc();
     }
-}
 
-/// How attempts to tell applications of a logout ended. Cloning copies a pointer.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LogoutTokens(Family<OutcomeLabel, Counter>);
-
-impl LogoutTokens {
-    /// One ended; `outcome` is of a closed list.
-    pub(crate) fn count(&self, outcome: &'static str) {
-        self.0.get_or_create(&OutcomeLabel { outcome }).inc();
+    /// This outcome has not come about yet: what has no series raises no alert when it becomes one.
+    fn begin(&self, outcome: &'static str) {
+        drop(self.0.get_or_create(&OutcomeLabel { outcome }));
     }
 }
 
@@ -61,14 +55,14 @@ impl LogoutTokens {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TlsMetrics {
     expiry: Family<FileLabel, Gauge>,
-    reloads: Family<OutcomeLabel, Counter>,
+    reloads: Outcomes,
 }
 
 impl TlsMetrics {
-    /// Both outcomes, at zero: what has no series yet raises no alert when it becomes one.
+    /// Both outcomes, at zero.
     pub(crate) fn begin(&self) {
         for outcome in ["success", "refused"] {
-            drop(self.reloads.get_or_create(&OutcomeLabel { outcome }));
+            self.reloads.begin(outcome);
         }
     }
 
@@ -79,7 +73,7 @@ impl TlsMetrics {
 
     /// A pair of files has changed; `outcome` is one of those of [`TlsMetrics::begin`].
     pub(crate) fn reloaded(&self, outcome: &'static str) {
-        self.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.reloads.count(outcome);
     }
 }
 
@@ -167,11 +161,6 @@ struct RefusalLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LoginLabels {
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
 }
@@ -200,11 +189,11 @@ impl Metrics {
             durations: Family::new_with_constructor(Durations),
             tokens: Family::default(),
             refusals: Family::default(),
-            logins: Family::default(),
-            logouts: Family::default(),
+            logins: Outcomes::default(),
+            logouts: Outcomes::default(),
             password_queue: Gauge::default(),
-            key_fetches: KeyFetches::default(),
-            logout_tokens: LogoutTokens::default(),
+            key_fetches: Outcomes::default(),
+            logout_tokens: Outcomes::default(),
             tls: TlsMetrics::default(),
         };
         let Self {
@@ -228,14 +217,14 @@ impl Metrics {
         );
         registry.register("tokens_issued", "Tokens issued", tokens.clone());
         registry.register("refusals", "Protocol requests refused", refusals.clone());
-        registry.register("logins", "Login attempts", logins.clone());
-        registry.register("logouts", "Logouts that were asked for", logouts.clone());
+        registry.register("logins", "Login attempts", logins.0.clone());
+        registry.register("logouts", "Logouts that were asked for", logouts.0.clone());
         registry.register("password_queue_depth", "Passwords that wait to be verified", password_queue.clone());
         registry.register("client_key_fetches", "Fetches of keys that clients publish", key_fetches.0.clone());
         registry.register("logout_tokens", "Attempts to tell applications of a logout", logout_tokens.0.clone());
         let expiry = tls.expiry.clone();
         registry.register("tls_certificate_expiry_timestamp_seconds", "When a served certificate expires", expiry);
-        registry.register("tls_reloads", "Changed pairs of certificate and key", tls.reloads.clone());
+        registry.register("tls_reloads", "Changed pairs of certificate and key", tls.reloads.0.clone());
         metrics
     }
 
@@ -264,21 +253,21 @@ impl Metrics {
 
     /// A login attempt ended.
     pub(crate) fn login(&self, outcome: LoginOutcome) {
-        self.logins.get_or_create(&LoginLabels { outcome: outcome.as_str() }).inc();
+        self.logins.count(outcome.as_str());
     }
 
     /// A logout came to an end.
     pub(crate) fn logout(&self, outcome: LogoutOutcome) {
-        self.logouts.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
+        self.logouts.count(outcome.as_str());
     }
 
     /// Where fetches of keys are counted.
-    pub(crate) fn key_fetches(&self) -> KeyFetches {
+    pub(crate) fn key_fetches(&self) -> Outcomes {
         self.key_fetches.clone()
     }
 
     /// Where attempts to tell applications of a logout are counted.
-    pub(crate) fn logout_tokens(&self) -> &LogoutTokens {
+    pub(crate) fn logout_tokens(&self) -> &Outcomes {
         &self.logout_tokens
     }
 

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 
 use super::{FetchError, FetchKeys, Fetched};
 use crate::clock::Clock;
-use crate::metrics::KeyFetches;
+use crate::metrics::Outcomes;
 
 /// Addresses whose keys are kept; beyond that, those go first that were not asked for the longest time.
 const CAPACITY: u64 = 4096;
@@ -48,7 +48,7 @@ pub(crate) struct ClientKeyCache {
     slots: Cache<PublishedKeys, Arc<Slot>>,
     fetcher: Arc<dyn FetchKeys>,
     clock: Arc<dyn Clock>,
-    fetches: KeyFetches,
+    fetches: Outcomes,
     turns: Arc<Semaphore>,
 }
 
@@ -88,7 +88,7 @@ enum Next {
 
 impl ClientKeyCache {
     /// Nothing, as yet.
-    pub(crate) fn new(fetcher: Arc<dyn FetchKeys>, clock: Arc<dyn Clock>, fetches: KeyFetches) -> Self {
+    pub(crate) fn new(fetcher: Arc<dyn FetchKeys>, clock: Arc<dyn Clock>, fetches: Outcomes) -> Self {
         let slots = Cache::builder().max_capacity(CAPACITY).eviction_policy(EvictionPolicy::lru()).build();
         Self { slots, fetcher, clock, fetches, turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }

@@ -23,10 +23,12 @@ pub(crate) struct LoginPage<'a> {
 /// Characters of a username at the most, as the field says.
 const MAX_USERNAME: usize = 256;
 
-/// What was typed, unless it is no name at all: a body full of quotes would come back five times as long, and stay in
-/// memory for as long as the other side does not read.
-pub(crate) fn echoed(username: &str) -> &str {
-    if username.chars().nth(MAX_USERNAME).is_none() { username } else { "" }
+impl LoginPage<'_> {
+    /// What comes back of it: nothing, unless it can be a name. A body full of quotes would be five times as long on the
+    /// page, and stay in memory for as long as the other side does not read.
+    fn echoed(&self) -> &str {
+        if self.username.chars().nth(MAX_USERNAME).is_none() { self.username } else { "" }
+    }
 }
 
 /// Why the page is shown again.

@@ -20,7 +20,7 @@ use crate::call::Call;
 use crate::flow;
 use crate::headers::PagePolicy;
 use crate::interaction::{Sent, bound, sent};
-use crate::pages::{self, AccountFacts, AccountPage, Frame, LoginPage, LoginProblem, echoed};
+use crate::pages::{self, AccountFacts, AccountPage, Frame, LoginPage, LoginProblem};
 use crate::reply;
 use crate::session::{self, Session};
 use crate::trouble::{Trouble, handle_reason};
@@ -176,7 +176,7 @@ fn login_page(call: &Call, headers: &HeaderMap, username: &str, problem: Option<
             client: None,
             action: &call.path(Endpoint::Account),
             handle: &seal(call, AccountForm::Login, Binding::of(binding)),
-            username: echoed(username),
+            username,
             problem,
         };
         flow::respond_login(&page, PagePolicy::Plain)

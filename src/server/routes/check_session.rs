@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
 use crate::call::Call;
 use crate::headers::PagePolicy;
@@ -17,9 +17,5 @@ pub(super) async fn get(call: Call, _: Request) -> Response {
     }
     let page = CheckSessionPage::new(call.site.cookies.browser_state());
     let policy = PagePolicy::Framed { script_sha256: &CHECK_SESSION_SHA256 };
-    let mut response = pages::respond(StatusCode::OK, &page, policy);
-    let headers = response.headers_mut();
-    headers.remove(header::PRAGMA);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-    response
+    pages::respond(StatusCode::OK, &page, policy)
 }
