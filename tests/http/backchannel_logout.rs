@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crypto::{Algorithm, Audience, Expect, Expired, PublicJwk, Secret, Unverified, VerifyingKey};
+use crypto::{Algorithm, Expect, PublicJwk, Secret, Unverified, VerifyingKey};
 use futures::future::BoxFuture;
 use http::StatusCode;
 use oidc::client::{CalledUri, Client, PrivateAddresses};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use server::{CallError, PostToken};
 use store::memory::Memory;
 
-use crate::harness::{Browser, GOOD, ISSUER, Provider, changed};
+use crate::harness::{Browser, GOOD, Provider, expected};
 
 /// Applications that take every token.
 #[derive(Default)]
@@ -45,15 +45,8 @@ fn provider() -> (Provider, Arc<Taken>) {
     (Provider::telling(taken.clone(), Arc::new(Memory::new()), clients), taken)
 }
 
-/// A code of alice for that client.
-async fn log_in(browser: &mut Browser, id: &str) {
-    let fields = browser.authorize(&changed(GOOD, &[("client_id", id)])).await;
-    assert!(fields.contains_key("code"), "{fields:?}");
-}
-
 async fn log_out(browser: &mut Browser) {
-    let page = browser.open("/session/end").await;
-    let answer = browser.submit(&page, "logout", &[("decision", "leave")]).await;
+    let answer = browser.log_out(&[]).await;
     assert!(answer.body.contains("id=\"signed-out\""), "{answer:?}");
 }
 
@@ -73,10 +66,10 @@ async fn the_applications_of_the_session_hear_of_it_and_no_others() {
     let (provider, taken) = provider();
     let mut browser = Browser::new(provider.clone());
     for id in ["team-a.notes", "team-a.wiki", "team-a.notes"] {
-        log_in(&mut browser, id).await;
+        browser.log_in_to(id).await;
     }
     let mut phone = Browser::new(provider.clone());
-    log_in(&mut phone, "team-a.notes").await;
+    phone.log_in_to("team-a.notes").await;
     assert!(told(&provider, &taken).await.is_empty(), "nobody has logged out");
     log_out(&mut browser).await;
     assert_eq!(told(&provider, &taken).await, [NOTES, WIKI]);
@@ -104,21 +97,13 @@ async fn t_p31_a_logout_token_verifies_with_the_published_keys() {
     let jwks = provider.get("/.well-known/jwks.json").await.json();
     let jwk: PublicJwk = serde_json::from_value(jwks["keys"][0].clone()).unwrap();
     let key = VerifyingKey::from_jwk(&jwk, Algorithm::ES256).unwrap();
-    let now = testing::NOW.secs() + 3600;
-    let expect = |typ: &'static [&'static str], now| Expect {
-        typ,
-        algorithms: &[Algorithm::ES256],
-        issuer: ISSUER,
-        audience: Audience::AnyOf(&["team-a.notes"]),
-        now,
-        leeway: 0,
-        expired: Expired::Refuse,
-    };
+    let now = testing::NOW.plus_secs(3600);
+    let expect = |typ, now| expected(typ, &[Algorithm::ES256], &["team-a.notes"], now);
     let read = |token: &str, expect: &Expect<'_>| -> Result<Value, crypto::JwsError> {
         Unverified::parse(token).unwrap().verify_with(&key, expect).map(crypto::Verified::into_claims)
     };
     let claims = read(&token, &expect(&["logout+jwt"], now)).unwrap();
-    let id_token = read(tokens["id_token"].as_str().unwrap(), &expect(&["JWT"], testing::NOW.secs())).unwrap();
+    let id_token = read(tokens["id_token"].as_str().unwrap(), &expect(&["JWT"], testing::NOW)).unwrap();
     for same in ["iss", "sub", "aud", "sid"] {
         assert_eq!(claims[same], id_token[same], "{same}");
         assert!(claims[same].is_string(), "{same}");
@@ -126,7 +111,7 @@ async fn t_p31_a_logout_token_verifies_with_the_published_keys() {
     assert!(claims["events"]["http://schemas.openid.net/event/backchannel-logout"].is_object(), "{claims}");
     assert!(claims.get("nonce").is_none() && id_token.get("nonce").is_some(), "{claims}");
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 120);
-    assert!(read(&token, &expect(&["logout+jwt"], now + 121)).is_err(), "it does not stay good");
+    assert!(read(&token, &expect(&["logout+jwt"], now.plus_secs(121))).is_err(), "it does not stay good");
     let (head, signature) = token.rsplit_once('.').unwrap();
     let forged = format!("{head}.{}", "A".repeat(signature.len()));
     assert!(read(&forged, &expect(&["logout+jwt"], now)).is_err());
@@ -139,19 +124,19 @@ async fn t_p31_a_logout_token_verifies_with_the_published_keys() {
 async fn what_a_person_ends_on_their_own_page_is_told_too() {
     let (provider, taken) = provider();
     let mut phone = Browser::new(provider.clone());
-    log_in(&mut phone, "team-a.notes").await;
+    phone.log_in_to("team-a.notes").await;
     provider.pass(1);
     let mut tablet = Browser::new(provider.clone());
-    log_in(&mut tablet, "team-a.wiki").await;
+    tablet.log_in_to("team-a.wiki").await;
     provider.pass(1);
     let mut browser = Browser::new(provider.clone());
-    log_in(&mut browser, "team-a.wiki").await;
+    browser.log_in_to("team-a.wiki").await;
     let page = browser.open("/account").await;
     let page = browser.submit(&page, "end-session-2", &[]).await;
     assert_eq!(told(&provider, &taken).await, [NOTES], "{page:?}");
     browser.submit(&page, "end-other-sessions", &[]).await;
     assert_eq!(told(&provider, &taken).await, [WIKI]);
-    log_in(&mut browser, "team-a.notes").await;
+    browser.log_in_to("team-a.notes").await;
     let page = browser.open("/account").await;
     browser.submit(&page, "end-all-sessions", &[]).await;
     assert_eq!(told(&provider, &taken).await, [NOTES, WIKI]);
@@ -161,7 +146,7 @@ async fn what_a_person_ends_on_their_own_page_is_told_too() {
 async fn who_stays_is_told_of_to_nobody() {
     let (provider, taken) = provider();
     let mut browser = Browser::new(provider.clone());
-    log_in(&mut browser, "team-a.notes").await;
+    browser.log_in_to("team-a.notes").await;
     let page = browser.open("/session/end").await;
     browser.submit(&page, "logout", &[("decision", "stay")]).await;
     assert!(told(&provider, &taken).await.is_empty());

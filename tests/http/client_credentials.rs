@@ -1,13 +1,13 @@
 //! Clients that ask for themselves, and the APIs that they call.
 
-use crypto::{Algorithm, Audience, Expect, Expired, Secret, SecretVerifier, Unverified};
+use crypto::{Algorithm, Secret, SecretVerifier, Unverified};
 use http::Method;
 use oidc::client::{Client, ClientAuthentication};
 use oidc::ids::{ClientId, Uid};
 use oidc::testing::{self, ORDERS, STOCK, service};
 use serde_json::{Map, Value, json};
 
-use crate::harness::{Answer, Browser, GOOD, ISSUER, NOW, Provider, SECRET, changed};
+use crate::harness::{Answer, Browser, GOOD, ISSUER, NOW, Provider, SECRET, changed, expected};
 
 /// The API of orders itself: it may introspect what is for it.
 fn orders() -> Client {
@@ -45,15 +45,8 @@ async fn ask(provider: &Provider, changes: &[(&str, &str)]) -> Answer {
 }
 
 fn claims(token: &str, audience: &str) -> Map<String, Value> {
-    let expect = Expect {
-        typ: &["at+jwt"],
-        algorithms: &[Algorithm::ES256],
-        issuer: ISSUER,
-        audience: Audience::AnyOf(&[audience]),
-        now: NOW.secs(),
-        leeway: 0,
-        expired: Expired::Refuse,
-    };
+    let audience = [audience];
+    let expect = expected(&["at+jwt"], &[Algorithm::ES256], &audience, NOW);
     Unverified::parse(token).unwrap().verify_with(testing::KEY.verifying_key(), &expect).unwrap().into_claims()
 }
 

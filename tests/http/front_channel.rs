@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crypto::{Algorithm, Audience, Expect, Expired, Unverified, hash};
+use crypto::{Algorithm, Unverified, hash};
 use http::Method;
 use oidc::client::{Client, ConsentMode, GrantType, ResponseType};
 use oidc::testing;
 use serde_json::{Map, Value};
 
-use crate::harness::{Browser, CALLBACK, GOOD, ISSUER, NOW, Provider, changed};
+use crate::harness::{Browser, CALLBACK, GOOD, NOW, Provider, changed, expected};
 
 /// The usual client, with every response type.
 fn client() -> Client {
@@ -26,15 +26,7 @@ fn request(response_type: &str) -> Vec<(&str, &str)> {
 }
 
 fn id_token(token: &str) -> Map<String, Value> {
-    let expect = Expect {
-        typ: &["JWT"],
-        algorithms: &[Algorithm::ES256],
-        issuer: ISSUER,
-        audience: Audience::AnyOf(&["team-a.notes"]),
-        now: NOW.secs(),
-        leeway: 0,
-        expired: Expired::Refuse,
-    };
+    let expect = expected(&["JWT"], &[Algorithm::ES256], &["team-a.notes"], NOW);
     Unverified::parse(token).unwrap().verify_with(testing::KEY.verifying_key(), &expect).unwrap().into_claims()
 }
 

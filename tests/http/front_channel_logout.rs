@@ -6,7 +6,7 @@ use oidc::logout::FrontchannelLogout;
 use oidc::testing::{self, AFTER_LOGOUT};
 use oidc::uri::RedirectUri;
 
-use crate::harness::{Answer, Browser, GOOD, ISSUER, Provider, alice, changed, encode};
+use crate::harness::{Answer, Browser, GOOD, ISSUER, Provider, alice, changed};
 
 const HEARS: &str = "https://notes.example.com/hear?of=it";
 
@@ -23,16 +23,6 @@ fn client(id: &str, session_required: bool) -> Client {
 
 fn provider() -> Provider {
     Provider::with(vec![client("team-a.notes", true), client("team-a.wiki", false), testing::public_client()])
-}
-
-async fn log_in(browser: &mut Browser, id: &str) {
-    let fields = browser.authorize(&changed(GOOD, &[("client_id", id)])).await;
-    assert!(fields.contains_key("code"), "{fields:?}");
-}
-
-async fn log_out(browser: &mut Browser, pairs: &[(&str, &str)]) -> Answer {
-    let page = browser.open(&format!("/session/end?{}", encode(pairs))).await;
-    browser.submit(&page, "logout", &[("decision", "leave")]).await
 }
 
 /// What the page loads, with its session named S.
@@ -54,15 +44,15 @@ async fn the_applications_of_the_session_hear_of_it_and_the_browser_goes_on() {
     let provider = provider();
     let mut browser = Browser::new(provider.clone());
     for id in ["team-a.notes", "team-a.wiki", "team-a.notes"] {
-        log_in(&mut browser, id).await;
+        browser.log_in_to(id).await;
     }
     // Long after every token has expired.
     for _ in 0..6 {
         provider.pass(500);
-        log_in(&mut browser, "team-a.wiki").await;
+        browser.log_in_to("team-a.wiki").await;
     }
     let pairs = [("client_id", "team-a.notes"), ("post_logout_redirect_uri", AFTER_LOGOUT), ("state", "a&b")];
-    let answer = log_out(&mut browser, &pairs).await;
+    let answer = browser.log_out(&pairs).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let told = format!("{HEARS}&iss=https%3A%2F%2Fid.example.com%2Foidc&sid=S");
     assert_eq!(frames(&answer), [told, HEARS.to_owned()]);
@@ -74,7 +64,7 @@ async fn the_applications_of_the_session_hear_of_it_and_the_browser_goes_on() {
     assert!(!answer.body.contains("<script"));
     assert!(browser.cookies.is_empty());
     // It was told once: nobody is logged in any more.
-    let again = log_out(&mut browser, &pairs).await;
+    let again = browser.log_out(&pairs).await;
     assert_eq!((again.status.as_u16(), again.header("location")), (303, "https://notes.example.com/bye?state=a%26b"));
 }
 
@@ -82,12 +72,12 @@ async fn the_applications_of_the_session_hear_of_it_and_the_browser_goes_on() {
 async fn who_was_not_logged_in_hears_nothing() {
     let provider = provider();
     let mut other = Browser::new(provider.clone());
-    log_in(&mut other, "team-a.wiki").await;
+    other.log_in_to("team-a.wiki").await;
     let mut browser = Browser::new(provider.clone());
-    let nobody = log_out(&mut browser, &[]).await;
+    let nobody = browser.log_out(&[]).await;
     assert!(frames(&nobody).is_empty() && nobody.header("refresh").is_empty(), "{nobody:?}");
-    log_in(&mut browser, "team-a.notes").await;
-    let answer = log_out(&mut browser, &[]).await;
+    browser.log_in_to("team-a.notes").await;
+    let answer = browser.log_out(&[]).await;
     assert_eq!(frames(&answer).len(), 1, "{answer:?}");
     assert!(answer.header("refresh").is_empty() && !answer.body.contains("id=\"continue\""), "it leads nowhere");
     let policy = answer.header("content-security-policy");
@@ -104,9 +94,9 @@ async fn t_k15_who_was_made_anew_or_wants_it_no_more_hears_nothing() {
     ] {
         let provider = provider();
         let mut browser = Browser::new(provider.clone());
-        log_in(&mut browser, "team-a.notes").await;
+        browser.log_in_to("team-a.notes").await;
         provider.publish(vec![testing::realm_of(ISSUER, vec![changed], vec![alice()])], "edited");
-        assert!(frames(&log_out(&mut browser, &[]).await).is_empty());
+        assert!(frames(&browser.log_out(&[]).await).is_empty());
     }
 }
 
@@ -127,7 +117,7 @@ async fn a_logout_reaches_what_came_before_the_last_password() {
     let page = browser.auth(&wiki).await;
     let consent = browser.log_in(&page).await;
     browser.allow(&consent).await.redirect();
-    let answer = log_out(&mut browser, &[]).await;
+    let answer = browser.log_out(&[]).await;
     assert_eq!(frames(&answer).len(), 2, "{answer:?}");
     assert!(answer.body.contains(&format!("sid={}", claims["sid"].as_str().unwrap())), "{answer:?}");
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use crypto::{PasswordHash, PasswordPool, Secret};
+use crypto::{Algorithm, Audience, Expect, Expired, PasswordHash, PasswordPool, Secret};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -188,6 +188,24 @@ impl Provider {
     }
 }
 
+/// What somebody wants of a token of the usual issuer.
+pub(crate) fn expected<'a>(
+    typ: &'a [&'a str],
+    algorithms: &'a [Algorithm],
+    audience: &'a [&'a str],
+    now: Time,
+) -> Expect<'a> {
+    Expect {
+        typ,
+        algorithms,
+        issuer: ISSUER,
+        audience: Audience::AnyOf(audience),
+        now: now.secs(),
+        leeway: 0,
+        expired: Expired::Refuse,
+    }
+}
+
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -298,6 +316,18 @@ impl Browser {
 
     pub(crate) async fn log_in(&mut self, page: &Answer) -> Answer {
         self.submit(page, "login", &[("username", "alice"), ("password", PASSWORD)]).await
+    }
+
+    /// Goes through every page as that client, with alice's yes.
+    pub(crate) async fn log_in_to(&mut self, id: &str) {
+        let fields = self.authorize(&changed(GOOD, &[("client_id", id)])).await;
+        assert!(fields.contains_key("code"), "{fields:?}");
+    }
+
+    /// Says yes to the page that asks about a logout.
+    pub(crate) async fn log_out(&mut self, pairs: &[(&str, &str)]) -> Answer {
+        let page = self.open(&format!("/session/end?{}", encode(pairs))).await;
+        self.submit(&page, "logout", &[("decision", "leave")]).await
     }
 
     pub(crate) async fn allow(&mut self, page: &Answer) -> Answer {

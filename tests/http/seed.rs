@@ -1,12 +1,12 @@
 //! The switches that an application written for the compatible provider finds.
 
-use crypto::{Algorithm, Audience, Expect, Expired, Unverified, VerifyingKey};
+use crypto::{Algorithm, Unverified, VerifyingKey};
 use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
 use oidc::client::{AbsentClaims, AtHash, Client, DefaultAudience, ScopeClaims, TypeHeader};
 use oidc::testing::{self, LONG_SECRET, symmetric_client};
 use serde_json::{Map, Value, json};
 
-use crate::harness::{Browser, GOOD, ISSUER, NOW, Provider, changed};
+use crate::harness::{Browser, GOOD, ISSUER, NOW, Provider, changed, expected};
 
 /// Verifies as the application does: with its own secret, or the provider's public key.
 fn claims(token: &str, typ: &str, algorithm: Algorithm) -> Map<String, Value> {
@@ -16,15 +16,8 @@ fn claims(token: &str, typ: &str, algorithm: Algorithm) -> Map<String, Value> {
     } else {
         VerifyingKey::from_shared_secret(&shared).unwrap()
     };
-    let expect = Expect {
-        typ: &[typ],
-        algorithms: &[algorithm],
-        issuer: ISSUER,
-        audience: Audience::AnyOf(&["team-a.notes"]),
-        now: NOW.secs(),
-        leeway: 0,
-        expired: Expired::Refuse,
-    };
+    let (typ, algorithms) = ([typ], [algorithm]);
+    let expect = expected(&typ, &algorithms, &["team-a.notes"], NOW);
     Unverified::parse(token).unwrap().verify_with(&key, &expect).unwrap().into_claims()
 }
 
