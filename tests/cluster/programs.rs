@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,8 @@ pub struct Scene<'c> {
     pub tenant: String,
     /// Where the issuer's host is.
     pub issuer: SocketAddr,
+    /// Whether a server was started there.
+    served: AtomicBool,
     binary: PathBuf,
     logs: Mutex<Vec<PathBuf>>,
 }
@@ -81,7 +84,8 @@ impl<'c> Scene<'c> {
         let tenant = cluster.namespace(&format!("{name}-apps"), NamespaceKind::Tenant).await?;
         let admin = cluster.client(&Role::ClusterAdmin).await?;
         let (issuer, binary, logs) = (ports::free()?, binary.to_path_buf(), Mutex::default());
-        let scene = Self { cluster, admin, provider, tenant, issuer, binary, logs };
+        let served = AtomicBool::new(false);
+        let scene = Self { cluster, admin, provider, tenant, issuer, served, binary, logs };
         role::permit_secrets(&scene.admin, &scene.tenant).await?;
         let policy = json!({"name": "all", "namespaces": {"type": "All"}, "loopbackRedirects": "AddressOnly"});
         let spec = json!({"issuer": format!("http://{issuer}/oidc"), "applicationPolicies": [policy]});
@@ -121,8 +125,7 @@ impl<'c> Scene<'c> {
     /// Starts a server of the provider. The first is where the issuer's host is.
     pub async fn server(&self, name: &str) -> Result<Server> {
         let kubeconfig = self.cluster.kubeconfig(&Role::Server(&self.provider)).await?;
-        let here = std::net::TcpListener::bind(self.issuer).is_ok();
-        let listen = if here { self.issuer } else { ports::free()? };
+        let listen = if self.served.swap(true, Ordering::Relaxed) { ports::free()? } else { self.issuer };
         let instance = format!("{}-{name}", self.provider);
         let internal = ports::free()?;
         let mut command = Command::new(&self.binary);
