@@ -12,6 +12,7 @@ use oidc::discovery::Endpoint;
 use oidc::ids::{ClientId, FamilyId, SessionId, Uid};
 use oidc::records::CodeRecord;
 use oidc::refusal::{ErrorCode, Why};
+use store::EndedSessions;
 
 use crate::call::Call;
 use crate::metrics::{LoginOutcome, LogoutOutcome, TokenKind, route_name};
@@ -73,13 +74,21 @@ impl Call {
     }
 
     /// A person ended sessions of theirs, and with each what does not outlive it.
-    pub(crate) fn audit_sessions_ended(&self, account: &Account, which: SessionsEnded, ended: u64) {
+    pub(crate) fn audit_sessions_ended(&self, account: &Account, which: SessionsEnded, ended: EndedSessions) {
         let (which, session) = match which {
             SessionsEnded::One(session) => ("one", Some(session.to_string())),
             SessionsEnded::Others => ("others", None),
             SessionsEnded::All => ("all", None),
         };
-        audit!(self, "sessions_ended", user.subject = %account.subject, which, session.id = session, ended);
+        let count = ended.sessions;
+        audit!(self, "sessions_ended", user.subject = %account.subject, which, session.id = session, ended = count);
+        self.sessions_ended(ended);
+    }
+
+    /// Another person logged in in the browser of a session, which ended with that.
+    pub(crate) fn audit_session_replaced(&self, session: SessionId, ended: EndedSessions) {
+        audit!(self, "session_replaced", session.id = %session);
+        self.sessions_ended(ended);
     }
 
     /// A person withdrew what they had granted to an application, which may be gone, and all that came of it.

@@ -26,11 +26,11 @@ use oidc::catalog::Catalog;
 use oidc::logout::{self, BackchannelLogout};
 use oidc::records::LogoutNotice;
 use oidc::time::Time;
-use store::StoreError;
+use store::{EndedSessions, MAX_LOGOUTS, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::call::Shared;
+use crate::call::{Call, Shared};
 use crate::entropy::Entropy;
 use crate::outbound::{Ask, CallError, Outbound};
 
@@ -132,6 +132,27 @@ impl Outcome {
             Self::Refused => Some("the application answered 400".to_owned()),
             Self::Expired => Some("it could not be told for a day, and is not tried again".to_owned()),
             Self::Delivered | Self::Unwanted => None,
+        }
+    }
+}
+
+impl Call {
+    /// Sessions have ended: there may be applications to tell, and some that cannot be told.
+    pub(crate) fn sessions_ended(&self, ended: EndedSessions) {
+        let EndedSessions { sessions, dropped } = ended;
+        if sessions > 0 {
+            self.shared.ended.notify_one();
+        }
+        for _ in 0..dropped {
+            self.shared.metrics.logout_tokens().count("dropped");
+        }
+        if dropped > 0 {
+            tracing::warn!(
+                issuer = %self.issuer(),
+                dropped,
+                "an application is not told of a logout, since {MAX_LOGOUTS} of them wait for it already: see the \
+                 `logout_told` lines of the audit log for why it does not take them"
+            );
         }
     }
 }

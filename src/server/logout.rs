@@ -162,8 +162,7 @@ async fn leave(call: &Call, headers: &HeaderMap, judged: &Judged<'_>, outcome: L
         let session = session::replaced(store, cookies, headers, call.realm()).await?;
         let Some(session) = session else { return Ok((None, Vec::new())) };
         let clients = store.clients_of_session(session, MAX_CLIENTS).await?;
-        store.end_session(session, call.now).await?;
-        call.shared.ended.notify_one();
+        call.sessions_ended(store.end_session(session, call.now).await?);
         Ok((Some(session), clients))
     };
     let clients = match ended.await {

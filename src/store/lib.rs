@@ -75,6 +75,19 @@ pub enum Touched {
     Gone,
 }
 
+/// Notices of logouts that wait for one application at the most, as nearly as one transaction can tell: one that does not
+/// take them must not fill the disk.
+pub const MAX_LOGOUTS: u32 = 10_000;
+
+/// The outcome of a verb that ends sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndedSessions {
+    /// How many this call ended; others had ended before, or never were.
+    pub sessions: u64,
+    /// How many notices there are not, since [`MAX_LOGOUTS`] wait for the application already.
+    pub dropped: u64,
+}
+
 /// The outcome of a verb that ends something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -112,8 +125,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Keeps a new session; in the same transaction ends the one that it replaces, so that the identifier of a session
     /// never survives a login (session fixation). That the replaced one is gone already is no hindrance; a session cannot
-    /// replace itself. Where another person logs in, the earlier one is logged out, with all that [`Store::end_session`] does.
-    fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>) -> Answer<'a, ()>;
+    /// replace itself.
+    ///
+    /// Where the same person logs in anew, it is one login that was proved once more: the new session goes on with all that
+    /// hangs on the old one, its clients, its families and the codes that nobody has redeemed yet, and they end with it.
+    /// Where another person logs in, the old session ends as by [`end_session`](Self::end_session), at the new one's
+    /// `auth_time`; the answer is about that.
+    fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>)
+    -> Answer<'a, EndedSessions>;
 
     /// Writes down that a client was logged in to from the session; the latest `sid` of each client counts. Where the same
     /// person logs in anew, the session that replaces this one takes them over; else they go with it.
@@ -136,17 +155,17 @@ pub trait Store: Send + Sync + 'static {
     /// Ends one session, and in the same transaction all that was granted in it and does not outlive it: families without
     /// a refresh token are revoked, since one is issued for `offline_access` alone, and codes that nobody has redeemed yet
     /// are gone. For each client that was logged in to from it there is a notice, due at once.
-    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, Ended>;
+    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, EndedSessions>;
 
     /// Ends every session of a person at an issuer but `except` as [`end_session`](Self::end_session) does, in one
-    /// transaction; answers how many ended.
+    /// transaction.
     fn end_sessions_of<'a>(
         &'a self,
         issuer: &'a str,
         user: &'a Uid,
         except: Option<SessionId>,
         now: Time,
-    ) -> Answer<'a, u64>;
+    ) -> Answer<'a, EndedSessions>;
 
     /// Takes up notices that are due at `now`, at most `limit`, those first that have been due for longest. Each counts one
     /// attempt more, and is due again at `until`, if nobody has settled it by then: whoever took it may have died.

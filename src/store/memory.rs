@@ -12,7 +12,7 @@ use oidc::records::{
 };
 use oidc::time::Time;
 
-use crate::{Answer, CodeFacts, Ended, Rotated, Spent, Store, StoreError, Touched, doing};
+use crate::{Answer, CodeFacts, Ended, EndedSessions, MAX_LOGOUTS, Rotated, Spent, Store, StoreError, Touched, doing};
 
 /// A store that forgets everything when it is dropped; for tests and as the reference for other backends.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Memory(Mutex<Tables>);
 #[derive(Debug, Default)]
 struct Tables {
     codes: BTreeMap<CodeId, Code>,
-    families: BTreeMap<FamilyId, FamilyRecord>,
+    families: BTreeMap<FamilyId, Family>,
     sessions: BTreeMap<SessionId, SessionRecord>,
     session_clients: BTreeMap<(SessionId, Uid), SessionClient>,
     /// By session and application; each with when it is due.
@@ -35,6 +35,15 @@ struct Tables {
 struct Code {
     record: CodeRecord,
     spent: bool,
+    /// The session that it ends with: the one in which it was granted, or the latest that took that one's place.
+    session: Option<SessionId>,
+}
+
+#[derive(Debug)]
+struct Family {
+    record: FamilyRecord,
+    /// As that of a code.
+    session: Option<SessionId>,
 }
 
 /// Why the maps could not answer.
@@ -49,27 +58,44 @@ enum Fault {
 impl Tables {
     /// Revokes the families, and drops the codes that nobody has redeemed yet, of what was granted so. A code is told as
     /// one without a refresh token: it has none yet.
-    fn end_grants(&mut self, now: Time, so: impl Fn(&Authorization, Option<Generation>) -> bool) {
-        self.codes.retain(|_, code| code.spent || !so(&code.record.authorization, None));
-        for family in self.families.values_mut() {
-            if family.revoked_at.is_none() && so(&family.authorization, family.refresh) {
-                family.revoked_at = Some(now);
+    fn end_grants(&mut self, now: Time, so: impl Fn(&Authorization, Option<SessionId>, Option<Generation>) -> bool) {
+        self.codes.retain(|_, code| code.spent || !so(&code.record.authorization, code.session, None));
+        for Family { record, session } in self.families.values_mut() {
+            if record.revoked_at.is_none() && so(&record.authorization, *session, record.refresh) {
+                record.revoked_at = Some(now);
             }
         }
     }
 
-    fn end_session(&mut self, id: SessionId, now: Time) -> Ended {
-        self.end_grants(now, |granted, refresh| granted.session == Some(id) && refresh.is_none());
-        let gone = self.sessions.remove(&id);
-        if let Some(SessionRecord { issuer, subject, .. }) = &gone {
-            let clients: Vec<SessionClient> = self.clients_of(id).cloned().collect();
-            self.logouts.extend(clients.into_iter().map(|client| {
-                let (issuer, subject) = (issuer.clone(), subject.clone());
-                let key = (id, client.application_uid.clone());
-                (key, (now, LogoutNotice { session: id, client, issuer, subject, ended_at: now, attempt: 0 }))
-            }));
+    /// Hands what hangs on a session on to the one that replaces it, and removes it.
+    fn hand_on(&mut self, old: SessionId, new: SessionId) {
+        let clients: Vec<SessionClient> = self.clients_of(old).cloned().collect();
+        let key = |client: &SessionClient| (new, client.application_uid.clone());
+        self.session_clients.extend(clients.into_iter().map(|client| (key(&client), client)));
+        let codes = self.codes.values_mut().map(|code| &mut code.session);
+        let families = self.families.values_mut().map(|family| &mut family.session);
+        codes.chain(families).filter(|session| **session == Some(old)).for_each(|session| *session = Some(new));
+        self.sessions.remove(&old);
+        self.drop_orphans();
+    }
+
+    fn end_session(&mut self, id: SessionId, now: Time) -> EndedSessions {
+        self.end_grants(now, |_, session, refresh| session == Some(id) && refresh.is_none());
+        let Some(SessionRecord { issuer, subject, .. }) = self.sessions.remove(&id) else {
+            return EndedSessions::default();
+        };
+        let mut outcome = EndedSessions { sessions: 1, dropped: 0 };
+        for client in self.clients_of(id).cloned().collect::<Vec<_>>() {
+            let waiting = self.logouts.keys().filter(|(_, application)| *application == client.application_uid);
+            if waiting.count() >= usize::try_from(MAX_LOGOUTS).unwrap_or(usize::MAX) {
+                outcome.dropped += 1;
+                continue;
+            }
+            let (issuer, subject) = (issuer.clone(), subject.clone());
+            let key = (id, client.application_uid.clone());
+            let notice = LogoutNotice { session: id, client, issuer, subject, ended_at: now, attempt: 0 };
+            self.logouts.insert(key, (now, notice));
         }
-        let outcome = ended(gone);
         self.drop_orphans();
         outcome
     }
@@ -149,7 +175,8 @@ fn ended<T>(removed: Option<T>) -> Ended {
 impl Store for Memory {
     fn put_code<'a>(&'a self, code: &'a CodeRecord) -> Answer<'a, ()> {
         self.answer(doing::PUT_CODE, |tables| {
-            insert(&mut tables.codes, code.id, Code { record: code.clone(), spent: false })
+            let session = code.authorization.session;
+            insert(&mut tables.codes, code.id, Code { record: code.clone(), spent: false, session })
         })
     }
 
@@ -157,8 +184,8 @@ impl Store for Memory {
         self.answer(doing::FIND_CODE, move |tables| {
             Ok(match tables.codes.get(&id) {
                 None => CodeFacts::Unknown,
-                Some(Code { record, spent: false }) => CodeFacts::Live(record.clone()),
-                Some(Code { record, spent: true }) => CodeFacts::Spent(record.clone()),
+                Some(Code { record, spent: false, .. }) => CodeFacts::Live(record.clone()),
+                Some(Code { record, spent: true, .. }) => CodeFacts::Spent(record.clone()),
             })
         })
     }
@@ -170,7 +197,8 @@ impl Store for Memory {
                 return Ok(Spent::LostRace);
             }
             code.spent = true;
-            let kept = tables.families.entry(family.id).or_insert_with(|| family.clone());
+            let new = || Family { record: family.clone(), session: code.session };
+            let kept = &mut tables.families.entry(family.id).or_insert_with(new).record;
             if kept.revoked_at.is_some() {
                 return Ok(Spent::Revoked);
             }
@@ -181,16 +209,20 @@ impl Store for Memory {
     }
 
     fn put_family<'a>(&'a self, family: &'a FamilyRecord) -> Answer<'a, ()> {
-        self.answer(doing::PUT_FAMILY, |tables| insert(&mut tables.families, family.id, family.clone()))
+        self.answer(doing::PUT_FAMILY, |tables| {
+            let session = family.authorization.session;
+            insert(&mut tables.families, family.id, Family { record: family.clone(), session })
+        })
     }
 
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
-        self.answer(doing::FIND_FAMILY, move |tables| Ok(tables.families.get(&id).cloned()))
+        self.answer(doing::FIND_FAMILY, move |tables| Ok(tables.families.get(&id).map(|family| family.record.clone())))
     }
 
     fn rotate_family(&self, id: FamilyId, from: u32, now: Time, expires_at: Time) -> Answer<'_, Rotated> {
         self.answer(doing::ROTATE_FAMILY, move |tables| {
-            let family = tables.families.get_mut(&id).filter(|family| family.revoked_at.is_none());
+            let family = tables.families.get_mut(&id).map(|family| &mut family.record);
+            let family = family.filter(|family| family.revoked_at.is_none());
             let Some(family) = family else { return Ok(Rotated::LostRace) };
             let Some(generation) = family.refresh.as_mut().filter(|generation| generation.number == from) else {
                 return Ok(Rotated::LostRace);
@@ -203,7 +235,7 @@ impl Store for Memory {
 
     fn revoke_family(&self, id: FamilyId, now: Time) -> Answer<'_, Ended> {
         self.answer(doing::REVOKE_FAMILY, move |tables| {
-            Ok(match tables.families.get_mut(&id) {
+            Ok(match tables.families.get_mut(&id).map(|family| &mut family.record) {
                 Some(family) if family.revoked_at.is_none() => {
                     family.revoked_at = Some(now);
                     Ended::Done
@@ -213,7 +245,11 @@ impl Store for Memory {
         })
     }
 
-    fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>) -> Answer<'a, ()> {
+    fn open_session<'a>(
+        &'a self,
+        session: &'a SessionRecord,
+        replaces: Option<SessionId>,
+    ) -> Answer<'a, EndedSessions> {
         self.answer(doing::OPEN_SESSION, move |tables| {
             if replaces == Some(session.id) {
                 return Err(Fault::Taken);
@@ -222,16 +258,12 @@ impl Store for Memory {
             if let Some(old) = replaces {
                 let same = |old: &SessionRecord| old.user_uid == session.user_uid && old.issuer == session.issuer;
                 if tables.sessions.get(&old).is_some_and(same) {
-                    let taken: Vec<SessionClient> = tables.clients_of(old).cloned().collect();
-                    let key = |client: &SessionClient| (session.id, client.application_uid.clone());
-                    tables.session_clients.extend(taken.into_iter().map(|client| (key(&client), client)));
-                    tables.sessions.remove(&old);
-                    tables.drop_orphans();
+                    tables.hand_on(old, session.id);
                 } else {
-                    tables.end_session(old, session.auth_time);
+                    return Ok(tables.end_session(old, session.auth_time));
                 }
             }
-            Ok(())
+            Ok(EndedSessions::default())
         })
     }
 
@@ -273,7 +305,7 @@ impl Store for Memory {
         })
     }
 
-    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, Ended> {
+    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, EndedSessions> {
         self.answer(doing::END_SESSION, move |tables| Ok(tables.end_session(id, now)))
     }
 
@@ -283,14 +315,16 @@ impl Store for Memory {
         user: &'a Uid,
         except: Option<SessionId>,
         now: Time,
-    ) -> Answer<'a, u64> {
+    ) -> Answer<'a, EndedSessions> {
         self.answer(doing::END_SESSIONS_OF, move |tables| {
             let doomed = |session: &&SessionRecord| {
                 session.issuer == issuer && session.user_uid == *user && Some(session.id) != except
             };
             let doomed: Vec<_> = tables.sessions.values().filter(doomed).map(|session| session.id).collect();
-            let outcomes = doomed.into_iter().map(|id| tables.end_session(id, now));
-            Ok(outcomes.map(|outcome| u64::from(outcome == Ended::Done)).sum())
+            Ok(doomed.into_iter().fold(EndedSessions::default(), |all, id| {
+                let EndedSessions { sessions, dropped } = tables.end_session(id, now);
+                EndedSessions { sessions: all.sessions + sessions, dropped: all.dropped + dropped }
+            }))
         })
     }
 
@@ -365,7 +399,7 @@ impl Store for Memory {
         now: Time,
     ) -> Answer<'a, Ended> {
         self.answer(doing::REVOKE_CONSENT, move |tables| {
-            tables.end_grants(now, |granted, _| {
+            tables.end_grants(now, |granted, _, _| {
                 granted.issuer == issuer && granted.user_uid == *user && granted.application_uid == *application
             });
             Ok(ended(tables.consents.remove(&(issuer.to_owned(), user.clone(), application.clone()))))
@@ -382,11 +416,12 @@ impl Store for Memory {
         self.answer(doing::PURGE, move |tables| {
             let Tables { codes, families, sessions, session_clients: _, logouts: _, used, consents: _ } = tables;
             let limit = u64::from(limit);
-            let expired = families.values().filter(|family| family.expires_at <= now).map(|family| family.id);
+            let records = families.values().map(|family| &family.record);
+            let expired = records.filter(|family| family.expires_at <= now).map(|family| family.id);
             let doomed: BTreeSet<FamilyId> = expired.take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
             let spent = prune(codes, limit, |code| code.spent && doomed.contains(&code.record.family));
             let unspent = prune(codes, limit - spent, |code| !code.spent && code.record.expires_at <= now);
-            let families = prune(families, limit, |family| doomed.contains(&family.id));
+            let families = prune(families, limit, |family| doomed.contains(&family.record.id));
             let sessions = prune(sessions, limit, |session| session.expires_at <= now);
             let used = prune(used, limit, |expires_at| *expires_at <= now);
             tables.drop_orphans();
@@ -396,19 +431,4 @@ impl Store for Memory {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::error::Error;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn after_a_panic_inside_a_verb_every_verb_is_an_error() {
-        let memory = std::sync::Arc::new(Memory::new());
-        let shared = memory.clone();
-        let died = tokio::spawn(async move { shared.answer::<()>("die", |_| panic!("on purpose")).await }).await;
-        assert!(died.unwrap_err().is_panic());
-        let error = memory.end_session(SessionId::new(uuid::Uuid::from_u128(1)), Time::from_secs(0)).await.unwrap_err();
-        assert_eq!(error.to_string(), "the store did not answer while it tried to end a session");
-        assert!(error.source().unwrap().to_string().contains("panic"), "{error:?}");
-    }
-}
+mod tests;

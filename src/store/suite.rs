@@ -73,6 +73,7 @@ macro_rules! conformance {
             logouts::the_end_of_a_session_is_told_to_its_clients
             logouts::the_end_of_all_sessions_is_told_to_their_clients
             logouts::what_ends_by_itself_or_never_was_is_told_to_nobody
+            logouts::the_clients_of_whoever_was_there_before_hear_of_it
             logouts::what_was_taken_up_is_due_again_at_its_time
             logouts::whoever_was_slower_changes_nothing
             logouts::those_due_for_longest_come_first
@@ -84,8 +85,9 @@ macro_rules! conformance {
             consents::a_withdrawn_consent_leaves_no_scope_behind
             ends::sessions_of_a_person_are_told_latest_first
             ends::ending_a_session_ends_what_does_not_outlive_it
+            ends::what_was_granted_ends_with_the_session_that_goes_on
+            ends::what_was_granted_ends_when_another_person_logs_in
             ends::ending_what_is_gone_ends_what_it_left
-            ends::who_is_replaced_by_another_person_is_logged_out
             ends::all_sessions_of_a_person_end_but_one
             ends::sparing_a_session_of_another_spares_none
             ends::consents_of_a_person_are_told_latest_first

@@ -35,10 +35,13 @@ fn every_check_of_the_suite_is_in_its_list() {
     let modules = [
         ("codes", include_str!("suite/codes.rs")),
         ("consents", include_str!("suite/consents.rs")),
+        ("ends", include_str!("suite/ends.rs")),
         ("families", include_str!("suite/families.rs")),
+        ("logouts", include_str!("suite/logouts.rs")),
         ("once", include_str!("suite/once.rs")),
         ("purge", include_str!("suite/purge.rs")),
         ("races", include_str!("suite/races.rs")),
+        ("session_clients", include_str!("suite/session_clients.rs")),
         ("sessions", include_str!("suite/sessions.rs")),
     ];
     for (module, text) in modules {

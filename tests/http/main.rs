@@ -24,6 +24,7 @@ mod pairwise;
 mod password;
 mod refresh;
 mod refusals;
+mod replaced_session;
 mod seed;
 mod session_management;
 mod token;

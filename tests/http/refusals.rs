@@ -10,7 +10,7 @@ use oidc::records::{
 };
 use oidc::time::Time;
 use store::memory::Memory;
-use store::{Answer, CodeFacts, Ended, Rotated, Spent, Store, Touched};
+use store::{Answer, CodeFacts, Ended, EndedSessions, Rotated, Spent, Store, Touched};
 
 use crate::harness::Provider;
 
@@ -133,7 +133,11 @@ impl Store for Counting {
         self.writing().revoke_family(id, now)
     }
 
-    fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>) -> Answer<'a, ()> {
+    fn open_session<'a>(
+        &'a self,
+        session: &'a SessionRecord,
+        replaces: Option<SessionId>,
+    ) -> Answer<'a, EndedSessions> {
         self.writing().open_session(session, replaces)
     }
 
@@ -157,7 +161,7 @@ impl Store for Counting {
         self.inner.sessions_of(issuer, user, limit)
     }
 
-    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, Ended> {
+    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, EndedSessions> {
         self.writing().end_session(id, now)
     }
 
@@ -167,7 +171,7 @@ impl Store for Counting {
         user: &'a Uid,
         except: Option<SessionId>,
         now: Time,
-    ) -> Answer<'a, u64> {
+    ) -> Answer<'a, EndedSessions> {
         self.writing().end_sessions_of(issuer, user, except, now)
     }
 

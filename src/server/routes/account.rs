@@ -96,10 +96,7 @@ async fn press(call: &Call, headers: &HeaderMap, button: Button) -> Response {
         return stale(call, headers, "handle_of_another_session").await;
     };
     match perform(call, &session, action).await {
-        Ok(()) => {
-            call.shared.ended.notify_one();
-            back(call)
-        }
+        Ok(()) => back(call),
         Err(error) => Trouble::Store(error).respond(call),
     }
 }
@@ -110,8 +107,9 @@ async fn perform(call: &Call, session: &Session<'_>, action: Action) -> Result<(
     let user = &account.uid;
     match action {
         Action::EndSession(id) => {
-            if store.end_session(id, now).await? == Ended::Done {
-                call.audit_sessions_ended(account, SessionsEnded::One(id), 1);
+            let ended = store.end_session(id, now).await?;
+            if ended.sessions > 0 {
+                call.audit_sessions_ended(account, SessionsEnded::One(id), ended);
             }
         }
         Action::EndOtherSessions => {

@@ -87,8 +87,11 @@ async fn open_session(
     let fresh = shared.entropy.opaque(now);
     let record = session::begin(realm, account, &fresh, now);
     let replaced = session::replaced(&*shared.store, names, headers, realm).await?;
-    shared.store.open_session(&record, replaced).await?;
+    let ended = shared.store.open_session(&record, replaced).await?;
     call.audit_login(account, record.id);
+    if let Some(replaced) = replaced.filter(|_| ended.sessions > 0) {
+        call.audit_session_replaced(replaced, ended);
+    }
     Ok(names.set_session(&fresh.text()))
 }
 

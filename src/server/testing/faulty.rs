@@ -5,7 +5,7 @@ use oidc::records::{
     CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, LogoutNotice, OnceId, SessionClient, SessionRecord,
 };
 use oidc::time::Time;
-use store::{Answer, Ended, Rotated, Spent, Store, StoreError, Touched};
+use store::{Answer, Ended, EndedSessions, Rotated, Spent, Store, StoreError, Touched};
 
 /// What every verb does.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ impl Store for Faulty {
         self.fail()
     }
 
-    fn open_session<'a>(&'a self, _: &'a SessionRecord, _: Option<SessionId>) -> Answer<'a, ()> {
+    fn open_session<'a>(&'a self, _: &'a SessionRecord, _: Option<SessionId>) -> Answer<'a, EndedSessions> {
         self.fail()
     }
 
@@ -78,11 +78,17 @@ impl Store for Faulty {
         self.fail()
     }
 
-    fn end_session(&self, _: SessionId, _: Time) -> Answer<'_, Ended> {
+    fn end_session(&self, _: SessionId, _: Time) -> Answer<'_, EndedSessions> {
         self.fail()
     }
 
-    fn end_sessions_of<'a>(&'a self, _: &'a str, _: &'a Uid, _: Option<SessionId>, _: Time) -> Answer<'a, u64> {
+    fn end_sessions_of<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a Uid,
+        _: Option<SessionId>,
+        _: Time,
+    ) -> Answer<'a, EndedSessions> {
         self.fail()
     }
 

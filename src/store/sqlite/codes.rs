@@ -4,7 +4,7 @@ use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 use oidc::opaque::ProofHash;
 use oidc::records::{Authorization, CodeRecord};
 use oidc::time::Time;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
 use super::families::FamilyRow;
@@ -93,14 +93,13 @@ pub(super) fn find(connection: &Connection, id: CodeId) -> Result<CodeFacts, Fau
 /// Marks the code as spent and keeps its family, unless that is revoked; or does nothing.
 pub(super) fn spend(connection: &Connection, id: CodeId, family: &FamilyRow, now: Time) -> Result<Spent, Fault> {
     wholly(connection, || {
-        let changed = connection.prepare_cached(statements::SPEND_CODE)?.execute(params![
-            now.millis(),
-            id.uuid().as_bytes(),
-            family.id().uuid().as_bytes(),
-        ])?;
-        if changed == 0 {
-            return Ok(Spent::LostRace);
-        }
-        Ok(if family.join(connection)? { Spent::Done } else { Spent::Revoked })
+        let mut statement = connection.prepare_cached(statements::SPEND_CODE)?;
+        let (code, family_id) = (id.uuid(), family.id().uuid());
+        let key = params![now.millis(), code.as_bytes(), family_id.as_bytes()];
+        let spent = statement.query_row(key, |row| row.get::<_, Option<[u8; 16]>>("session")).optional()?;
+        let Some(session) = spent else { return Ok(Spent::LostRace) };
+        // The session of now: the one in which it was granted may have been replaced.
+        let joined = family.join(connection, session.map(Uuid::from_bytes))?;
+        Ok(if joined { Spent::Done } else { Spent::Revoked })
     })
 }

@@ -4,6 +4,7 @@ use oidc::ids::{FamilyId, SessionId, Uid};
 use oidc::records::{Authorization, FamilyRecord, Generation};
 use oidc::time::Time;
 use rusqlite::{Connection, params};
+use uuid::Uuid;
 
 use super::fault::Fault;
 use super::{statements, values};
@@ -15,7 +16,7 @@ pub(super) struct FamilyRow {
     issuer: String,
     user_uid: Uid,
     application_uid: Uid,
-    session: Option<uuid::Uuid>,
+    session: Option<Uuid>,
     granted: String,
     created_at: Time,
     expires_at: Time,
@@ -47,21 +48,21 @@ impl FamilyRow {
 
     /// A new family.
     pub(super) fn put(&self, connection: &Connection) -> Result<(), Fault> {
-        self.write(connection, statements::PUT_FAMILY).map(drop)
+        self.write(connection, statements::PUT_FAMILY, self.session).map(drop)
     }
 
-    /// A new family, or one that lives on; whether it was not revoked.
-    pub(super) fn join(&self, connection: &Connection) -> Result<bool, Fault> {
-        Ok(self.write(connection, statements::JOIN_FAMILY)? > 0)
+    /// A new family, which ends with that session, or one that lives on; whether it was not revoked.
+    pub(super) fn join(&self, connection: &Connection, session: Option<Uuid>) -> Result<bool, Fault> {
+        Ok(self.write(connection, statements::JOIN_FAMILY, session)? > 0)
     }
 
-    fn write(&self, connection: &Connection, statement: &str) -> Result<usize, Fault> {
+    fn write(&self, connection: &Connection, statement: &str, session: Option<Uuid>) -> Result<usize, Fault> {
         let Self {
             id,
             issuer,
             user_uid,
             application_uid,
-            session,
+            session: _,
             granted,
             created_at,
             expires_at,
@@ -73,7 +74,7 @@ impl FamilyRow {
             issuer,
             user_uid.as_str(),
             application_uid.as_str(),
-            session.as_ref().map(uuid::Uuid::as_bytes),
+            session.as_ref().map(Uuid::as_bytes),
             granted,
             created_at.millis(),
             expires_at.millis(),

@@ -8,13 +8,18 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::{statements, values};
-use crate::{Ended, Touched};
+use crate::{Ended, MAX_LOGOUTS, Touched};
 
-/// Writes down who is to hear that the session ends, before it does.
-pub(super) fn put(connection: &Connection, session: SessionId, now: Time) -> Result<(), Fault> {
+/// Writes down who is to hear that the session ends, before it does; answers for how many there was no room.
+pub(super) fn put(connection: &Connection, session: SessionId, now: Time) -> Result<u64, Fault> {
+    let session = session.uuid();
+    let mut statement = connection.prepare_cached(statements::COUNT_CLIENTS_OF_SESSION)?;
+    let clients: i64 = statement.query_row([session.as_bytes()], |row| row.get(0))?;
+    if clients == 0 {
+        return Ok(0);
+    }
     let mut statement = connection.prepare_cached(statements::PUT_LOGOUTS_OF_SESSION)?;
-    statement.execute(params![now.millis(), session.uuid().as_bytes()])?;
-    Ok(())
+    Ok(left_out(clients, statement.execute(params![now.millis(), session.as_bytes(), MAX_LOGOUTS])?))
 }
 
 /// The same for every session of a person but one.
@@ -24,10 +29,19 @@ pub(super) fn put_of_user(
     user: &str,
     except: Uuid,
     now: Time,
-) -> Result<(), Fault> {
+) -> Result<u64, Fault> {
+    let mut statement = connection.prepare_cached(statements::COUNT_CLIENTS_OF_SESSIONS)?;
+    let clients: i64 = statement.query_row(params![user, issuer, except.as_bytes()], |row| row.get(0))?;
+    if clients == 0 {
+        return Ok(0);
+    }
     let mut statement = connection.prepare_cached(statements::PUT_LOGOUTS_OF_SESSIONS)?;
-    statement.execute(params![now.millis(), user, issuer, except.as_bytes()])?;
-    Ok(())
+    let put = statement.execute(params![now.millis(), user, issuer, except.as_bytes(), MAX_LOGOUTS])?;
+    Ok(left_out(clients, put))
+}
+
+fn left_out(clients: i64, put: usize) -> u64 {
+    u64::try_from(clients).unwrap_or_default().saturating_sub(u64::try_from(put).unwrap_or(u64::MAX))
 }
 
 pub(super) fn take(connection: &Connection, now: Time, until: Time, limit: u32) -> Result<Vec<LogoutNotice>, Fault> {

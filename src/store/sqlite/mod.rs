@@ -23,7 +23,7 @@ use self::families::FamilyRow;
 use self::fault::Fault;
 use self::reader::Readers;
 use self::writer::Writer;
-use crate::{Answer, CodeFacts, Ended, Rotated, Spent, Store, StoreError, Touched, doing};
+use crate::{Answer, CodeFacts, Ended, EndedSessions, Rotated, Spent, Store, StoreError, Touched, doing};
 
 mod codes;
 mod consents;
@@ -124,7 +124,11 @@ impl Store for Sqlite {
         self.write(doing::REVOKE_FAMILY, move |connection| families::revoke(connection, id, now))
     }
 
-    fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>) -> Answer<'a, ()> {
+    fn open_session<'a>(
+        &'a self,
+        session: &'a SessionRecord,
+        replaces: Option<SessionId>,
+    ) -> Answer<'a, EndedSessions> {
         let session = session.clone();
         self.write(doing::OPEN_SESSION, move |connection| sessions::open(connection, &session, replaces))
     }
@@ -151,7 +155,7 @@ impl Store for Sqlite {
         self.read(doing::SESSIONS_OF, move |connection| sessions::of_user(connection, &issuer, &user, limit))
     }
 
-    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, Ended> {
+    fn end_session(&self, id: SessionId, now: Time) -> Answer<'_, EndedSessions> {
         self.write(doing::END_SESSION, move |connection| sessions::end(connection, id, now))
     }
 
@@ -161,7 +165,7 @@ impl Store for Sqlite {
         user: &'a Uid,
         except: Option<SessionId>,
         now: Time,
-    ) -> Answer<'a, u64> {
+    ) -> Answer<'a, EndedSessions> {
         let (issuer, user) = (issuer.to_owned(), user.clone());
         self.write(doing::END_SESSIONS_OF, move |connection| {
             sessions::end_of_user(connection, &issuer, &user, except, now)

@@ -1,7 +1,7 @@
 //! Table `session_clients`.
 
 use oidc::ids::{ClientId, SessionId, Uid};
-use oidc::records::{SessionClient, SessionRecord};
+use oidc::records::SessionClient;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
@@ -17,14 +17,6 @@ pub(super) fn join(connection: &Connection, session: SessionId, client: &Session
     let changed =
         statement.execute(params![session.as_bytes(), application_uid.as_str(), client.as_str(), sid.as_bytes()])?;
     Ok(if changed == 0 { Touched::Gone } else { Touched::Done })
-}
-
-/// Hands what hangs on the session `old` on to the one that replaces it, if both are of one person.
-pub(super) fn hand_on(connection: &Connection, old: SessionId, new: &SessionRecord) -> Result<(), Fault> {
-    let (old, id) = (old.uuid(), new.id.uuid());
-    let mut statement = connection.prepare_cached(statements::HAND_SESSION_CLIENTS_ON)?;
-    statement.execute(params![id.as_bytes(), old.as_bytes(), new.user_uid.as_str(), new.issuer])?;
-    Ok(())
 }
 
 pub(super) fn of(connection: &Connection, session: SessionId, limit: u32) -> Result<Vec<SessionClient>, Fault> {

@@ -9,11 +9,15 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::writer::wholly;
-use super::{logouts, session_clients, statements, values};
-use crate::{Ended, Touched};
+use super::{logouts, statements, values};
+use crate::{EndedSessions, Touched};
 
-/// Keeps the session and ends the one that it replaces, or does neither. The same person's clients go on with the new one.
-pub(super) fn open(connection: &Connection, new: &SessionRecord, replaces: Option<SessionId>) -> Result<(), Fault> {
+/// Keeps the session and ends the one that it replaces, or does neither.
+pub(super) fn open(
+    connection: &Connection,
+    new: &SessionRecord,
+    replaces: Option<SessionId>,
+) -> Result<EndedSessions, Fault> {
     let SessionRecord { id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at } = new;
     if replaces == Some(*id) {
         return Err(Fault::Taken);
@@ -31,15 +35,24 @@ pub(super) fn open(connection: &Connection, new: &SessionRecord, replaces: Optio
             last_seen_at.millis(),
             expires_at.millis(),
         ])?;
-        let Some(old) = replaces else { return Ok(()) };
-        if find(connection, old)?.is_some_and(|old| old.user_uid == *user_uid && old.issuer == *issuer) {
-            session_clients::hand_on(connection, old, new)?;
-            delete(connection, old)?;
+        let Some(old) = replaces else { return Ok(EndedSessions::default()) };
+        let (replaced, mut statement) = (old.uuid(), connection.prepare_cached(statements::IS_SESSION_OF)?);
+        if statement.exists(params![replaced.as_bytes(), user_uid.as_str(), issuer])? {
+            hand_on(connection, old, *id)?;
+            Ok(EndedSessions::default())
         } else {
-            end(connection, old, *auth_time)?;
+            end_parts(connection, old, *auth_time)
         }
-        Ok(())
     })
+}
+
+/// Hands what hangs on a session on to the one that replaces it, and deletes it.
+fn hand_on(connection: &Connection, old: SessionId, new: SessionId) -> Result<(), Fault> {
+    let (from, to) = (old.uuid(), new.uuid());
+    for text in [statements::HAND_SESSION_CLIENTS_ON, statements::HAND_CODES_ON, statements::HAND_FAMILIES_ON] {
+        connection.prepare_cached(text)?.execute(params![to.as_bytes(), from.as_bytes()])?;
+    }
+    delete(connection, old).map(drop)
 }
 
 pub(super) fn find(connection: &Connection, id: SessionId) -> Result<Option<SessionRecord>, Fault> {
@@ -84,16 +97,18 @@ pub(super) fn touch(connection: &Connection, id: SessionId, now: Time) -> Result
 }
 
 /// Ends the session with what does not outlive it, or does neither.
-pub(super) fn end(connection: &Connection, id: SessionId, now: Time) -> Result<Ended, Fault> {
+pub(super) fn end(connection: &Connection, id: SessionId, now: Time) -> Result<EndedSessions, Fault> {
+    wholly(connection, || end_parts(connection, id, now))
+}
+
+fn end_parts(connection: &Connection, id: SessionId, now: Time) -> Result<EndedSessions, Fault> {
     let uuid = id.uuid();
-    wholly(connection, || {
-        connection.prepare_cached(statements::END_CODES_OF_SESSION)?.execute([uuid.as_bytes()])?;
-        connection
-            .prepare_cached(statements::REVOKE_FAMILIES_OF_SESSION)?
-            .execute(params![now.millis(), uuid.as_bytes()])?;
-        logouts::put(connection, id, now)?;
-        delete(connection, id)
-    })
+    connection.prepare_cached(statements::END_CODES_OF_SESSION)?.execute([uuid.as_bytes()])?;
+    connection
+        .prepare_cached(statements::REVOKE_FAMILIES_OF_SESSION)?
+        .execute(params![now.millis(), uuid.as_bytes()])?;
+    let dropped = logouts::put(connection, id, now)?;
+    Ok(EndedSessions { sessions: delete(connection, id)?, dropped })
 }
 
 /// The same for every session of a person but one.
@@ -103,7 +118,7 @@ pub(super) fn end_of_user(
     user: &Uid,
     except: Option<SessionId>,
     now: Time,
-) -> Result<u64, Fault> {
+) -> Result<EndedSessions, Fault> {
     // No session has the nil UUID, so that all differ from it.
     let (user, except) = (user.as_str(), except.map_or(Uuid::nil(), SessionId::uuid));
     let whose = params![user, issuer, except.as_bytes()];
@@ -115,12 +130,13 @@ pub(super) fn end_of_user(
             issuer,
             except.as_bytes(),
         ])?;
-        logouts::put_of_user(connection, issuer, user, except, now)?;
+        let dropped = logouts::put_of_user(connection, issuer, user, except, now)?;
         let gone = connection.prepare_cached(statements::END_SESSIONS_OF)?.execute(whose)?;
-        Ok(u64::try_from(gone).unwrap_or(u64::MAX))
+        Ok(EndedSessions { sessions: u64::try_from(gone).unwrap_or(u64::MAX), dropped })
     })
 }
 
-fn delete(connection: &Connection, id: SessionId) -> Result<Ended, Fault> {
-    Ok(values::ended(connection.prepare_cached(statements::END_SESSION)?.execute([id.uuid().as_bytes()])?))
+fn delete(connection: &Connection, id: SessionId) -> Result<u64, Fault> {
+    let gone = connection.prepare_cached(statements::END_SESSION)?.execute([id.uuid().as_bytes()])?;
+    Ok(u64::try_from(gone).unwrap_or(u64::MAX))
 }

@@ -12,7 +12,11 @@ SELECT proof, redirect_uri, challenge, granted, expires_at, family, spent_at FRO
 
 /// Single use hangs on this condition: of two calls, in whatever order, one changes the row.
 pub(super) const SPEND_CODE: &str = "\
-UPDATE codes SET spent_at = $1 WHERE id = $2 AND family = $3 AND spent_at IS NULL AND expires_at > $1";
+UPDATE codes SET spent_at = $1 WHERE id = $2 AND family = $3 AND spent_at IS NULL AND expires_at > $1 \
+RETURNING session";
+
+/// The same person logged in anew: what could be redeemed in the old session can be in the new one, and ends with it.
+pub(super) const HAND_CODES_ON: &str = "UPDATE codes SET session = $1 WHERE session = $2 AND spent_at IS NULL";
 
 /// Codes of a session that nobody has redeemed yet.
 pub(super) const END_CODES_OF_SESSION: &str = "\
@@ -59,6 +63,10 @@ pub(super) const REVOKE_FAMILIES_OF_SESSIONS: &str = "\
 UPDATE families SET revoked_at = $1 WHERE revoked_at IS NULL AND generation IS NULL AND session IN \
 (SELECT id FROM sessions WHERE user_uid = $2 AND issuer = $3 AND id <> $4)";
 
+/// As [`HAND_CODES_ON`]. A family with a refresh token outlives both.
+pub(super) const HAND_FAMILIES_ON: &str = "\
+UPDATE families SET session = $1 WHERE session = $2 AND revoked_at IS NULL AND generation IS NULL";
+
 pub(super) const REVOKE_FAMILIES_OF_USER: &str = "\
 UPDATE families SET revoked_at = $1 \
 WHERE user_uid = $2 AND application_uid = $3 AND issuer = $4 AND revoked_at IS NULL";
@@ -73,15 +81,16 @@ INSERT INTO session_clients (session, application_uid, client, sid) \
 SELECT $1, $2, $3, $4 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = $1) \
 ON CONFLICT (session, application_uid) DO UPDATE SET client = excluded.client, sid = excluded.sid";
 
-pub(super) const HAND_SESSION_CLIENTS_ON: &str = "\
-UPDATE session_clients SET session = $1 WHERE session = $2 \
-AND EXISTS (SELECT 1 FROM sessions WHERE id = $2 AND user_uid = $3 AND issuer = $4)";
+pub(super) const HAND_SESSION_CLIENTS_ON: &str = "UPDATE session_clients SET session = $1 WHERE session = $2";
 
 pub(super) const CLIENTS_OF_SESSION: &str = "\
 SELECT application_uid, client, sid FROM session_clients WHERE session = $1 ORDER BY application_uid LIMIT $2";
 
 pub(super) const FIND_SESSION: &str = "\
 SELECT proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at FROM sessions WHERE id = $1";
+
+/// Whether it is a session of this person at this issuer.
+pub(super) const IS_SESSION_OF: &str = "SELECT 1 FROM sessions WHERE id = $1 AND user_uid = $2 AND issuer = $3";
 
 pub(super) const SESSIONS_OF: &str = "\
 SELECT id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at FROM sessions \
@@ -94,23 +103,33 @@ pub(super) const END_SESSION: &str = "DELETE FROM sessions WHERE id = $1";
 
 pub(super) const END_SESSIONS_OF: &str = "DELETE FROM sessions WHERE user_uid = $1 AND issuer = $2 AND id <> $3";
 
-/// Whoever was logged in to from a session that is about to end.
+pub(super) const COUNT_CLIENTS_OF_SESSION: &str = "SELECT count(*) FROM session_clients WHERE session = $1";
+
+pub(super) const COUNT_CLIENTS_OF_SESSIONS: &str = "\
+SELECT count(*) FROM session_clients WHERE session IN \
+(SELECT id FROM sessions WHERE user_uid = $1 AND issuer = $2 AND id <> $3)";
+
+/// Whoever was logged in to from a session that is about to end, unless too many such notices wait for them.
 pub(super) const PUT_LOGOUTS_OF_SESSION: &str = "\
 INSERT INTO logouts (session, application_uid, client, sid, issuer, subject, ended_at, due_at, attempt) \
 SELECT sessions.id, session_clients.application_uid, session_clients.client, session_clients.sid, sessions.issuer, \
 sessions.subject, $1, $1, 0 FROM sessions JOIN session_clients ON session_clients.session = sessions.id \
-WHERE sessions.id = $2";
+WHERE sessions.id = $2 AND \
+(SELECT count(*) FROM logouts WHERE logouts.application_uid = session_clients.application_uid) < $3";
 
 /// The same for every session of a person but one.
 pub(super) const PUT_LOGOUTS_OF_SESSIONS: &str = "\
 INSERT INTO logouts (session, application_uid, client, sid, issuer, subject, ended_at, due_at, attempt) \
 SELECT sessions.id, session_clients.application_uid, session_clients.client, session_clients.sid, sessions.issuer, \
 sessions.subject, $1, $1, 0 FROM sessions JOIN session_clients ON session_clients.session = sessions.id \
-WHERE sessions.user_uid = $2 AND sessions.issuer = $3 AND sessions.id <> $4";
+WHERE sessions.user_uid = $2 AND sessions.issuer = $3 AND sessions.id <> $4 AND \
+(SELECT count(*) FROM logouts WHERE logouts.application_uid = session_clients.application_uid) < $5";
 
-/// That one attempt at a time is made hangs on this statement: what it moves on is due to nobody else.
+/// That one attempt at a time is made hangs on the outer condition: of two calls, in whatever order, one moves it on. (The
+/// inner one alone would not do where the second call waits for the first: PostgreSQL looks at the row once more then, and
+/// not at the list.)
 pub(super) const TAKE_LOGOUTS: &str = "\
-UPDATE logouts SET due_at = $1, attempt = attempt + 1 WHERE (session, application_uid) IN \
+UPDATE logouts SET due_at = $1, attempt = attempt + 1 WHERE due_at <= $2 AND (session, application_uid) IN \
 (SELECT session, application_uid FROM logouts WHERE due_at <= $2 ORDER BY due_at LIMIT $3) \
 RETURNING session, application_uid, client, sid, issuer, subject, ended_at, attempt";
 
@@ -170,6 +189,7 @@ pub(super) const ALL: &[&str] = &[
     PUT_CODE,
     FIND_CODE,
     SPEND_CODE,
+    HAND_CODES_ON,
     END_CODES_OF_SESSION,
     END_CODES_OF_SESSIONS,
     END_CODES_OF_USER,
@@ -180,16 +200,20 @@ pub(super) const ALL: &[&str] = &[
     REVOKE_FAMILY,
     REVOKE_FAMILIES_OF_SESSION,
     REVOKE_FAMILIES_OF_SESSIONS,
+    HAND_FAMILIES_ON,
     REVOKE_FAMILIES_OF_USER,
     PUT_SESSION,
     JOIN_SESSION,
     HAND_SESSION_CLIENTS_ON,
     CLIENTS_OF_SESSION,
     FIND_SESSION,
+    IS_SESSION_OF,
     SESSIONS_OF,
     TOUCH_SESSION,
     END_SESSION,
     END_SESSIONS_OF,
+    COUNT_CLIENTS_OF_SESSION,
+    COUNT_CLIENTS_OF_SESSIONS,
     PUT_LOGOUTS_OF_SESSION,
     PUT_LOGOUTS_OF_SESSIONS,
     TAKE_LOGOUTS,

@@ -198,6 +198,37 @@ async fn t_p16_when_the_writer_is_dead_every_verb_is_an_error() {
     assert!(store.close().await.is_err());
 }
 
+/// As many as may wait, for one application; none for another.
+#[tokio::test]
+async fn an_application_that_takes_nothing_does_not_fill_the_disk() {
+    let (store, _folder) = fresh();
+    let fill = |connection: &Connection| {
+        Ok(connection.execute(
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < $1) \
+             INSERT INTO logouts (session, application_uid, client, sid, issuer, subject, ended_at, due_at, attempt) \
+             SELECT CAST(printf('%016d', n) AS BLOB), 'application', 'c', zeroblob(16), 'i', 's', 0, 0, 0 FROM numbers",
+            [crate::MAX_LOGOUTS - 1],
+        )?)
+    };
+    store.writer.write(fill).await.unwrap();
+    let joined =
+        |name: &str| SessionClient { application_uid: Uid::new(name), client: consent("").client, sid: session(1).id };
+    for (n, dropped) in [(1, 0), (2, 1), (3, 1)] {
+        store.open_session(&session(n), None).await.unwrap();
+        store.join_session(session(n).id, &joined("application")).await.unwrap();
+        store.join_session(session(n).id, &joined("other")).await.unwrap();
+        let ended = store.end_session(session(n).id, NOW).await.unwrap();
+        assert_eq!(ended, EndedSessions { sessions: 1, dropped }, "{n}");
+    }
+    for n in [4, 5] {
+        store.open_session(&session(n), None).await.unwrap();
+        store.join_session(session(n).id, &joined("application")).await.unwrap();
+    }
+    let SessionRecord { issuer, user_uid, .. } = session(1);
+    let ended = store.end_sessions_of(&issuer, &user_uid, None, NOW).await.unwrap();
+    assert_eq!(ended, EndedSessions { sessions: 2, dropped: 2 });
+}
+
 #[tokio::test]
 async fn a_dead_reader_costs_one_answer() {
     let (store, _folder) = fresh();

@@ -89,7 +89,7 @@ pub async fn ending_a_session_ends_what_does_not_outlive_it(store: Subjected) {
     super::spent(&store, 33).await;
 
     let at = NOW.plus_secs(5);
-    assert_eq!(store.end_session(session(1).id, at).await.unwrap(), Ended::Done);
+    assert_eq!(store.end_session(session(1).id, at).await.unwrap().sessions, 1);
     assert_eq!(good(&store, [11, 12, 13, 21]).await, [12, 13, 21]);
     assert_eq!(store.find_family(family(11).id).await.unwrap().unwrap().revoked_at, Some(at));
     assert!(matches!(store.find_code(code(31).id).await.unwrap(), CodeFacts::Unknown), "nothing may come of it");
@@ -98,22 +98,51 @@ pub async fn ending_a_session_ends_what_does_not_outlive_it(store: Subjected) {
     assert_eq!(numbers(&store, ISSUER, &user(), 10).await, [2]);
 }
 
+/// The same person logs in anew: nothing ends, until the session does that took the place of the first.
+pub async fn what_was_granted_ends_with_the_session_that_goes_on(store: Subjected) {
+    open_four(&store).await;
+    keep(&store, &[online(11, granted(1)), FamilyRecord { authorization: granted(1), ..family(12) }]).await;
+    for n in [31, 32] {
+        store.put_code(&CodeRecord { authorization: granted(1), ..code(n) }).await.unwrap();
+    }
+    store.open_session(&session(6), Some(session(1).id)).await.unwrap();
+    store.open_session(&session(7), Some(session(6).id)).await.unwrap();
+    assert_eq!(good(&store, [11, 12]).await, [11, 12]);
+    assert_eq!(store.spend_code(code(31).id, &online(31, granted(1)), NOW).await.unwrap(), Spent::Done);
+    let kept = store.find_family(family(31).id).await.unwrap().unwrap();
+    assert_eq!(kept.authorization.session, Some(session(1).id), "it is told by the session in which it was granted");
+
+    assert_eq!(store.end_session(session(1).id, NOW).await.unwrap().sessions, 0);
+    assert_eq!(good(&store, [11, 12, 31]).await, [11, 12, 31]);
+    assert_eq!(store.end_session(session(7).id, NOW).await.unwrap().sessions, 1);
+    assert_eq!(good(&store, [11, 12, 31]).await, [12]);
+    assert!(matches!(store.find_code(code(32).id).await.unwrap(), CodeFacts::Unknown));
+}
+
+/// In a browser that is handed over without a logout nothing of the first person goes on.
+pub async fn what_was_granted_ends_when_another_person_logs_in(store: Subjected) {
+    let elsewhere = "https://other.example".to_owned();
+    for (n, next) in [
+        (1, SessionRecord { user_uid: Uid::new("other"), ..session(6) }),
+        (2, SessionRecord { issuer: elsewhere, ..session(7) }),
+    ] {
+        store.open_session(&session(n), None).await.unwrap();
+        keep(&store, &[online(n, granted(n)), FamilyRecord { authorization: granted(n), ..family(10 + n) }]).await;
+        store.put_code(&CodeRecord { authorization: granted(n), ..code(n) }).await.unwrap();
+        let at = NOW.plus_secs(9);
+        let next = SessionRecord { auth_time: at, ..next };
+        store.open_session(&next, Some(session(n).id)).await.unwrap();
+        assert_eq!(good(&store, [n, 10 + n]).await, [10 + n]);
+        assert_eq!(store.find_family(family(n).id).await.unwrap().unwrap().revoked_at, Some(at));
+        assert!(matches!(store.find_code(code(n).id).await.unwrap(), CodeFacts::Unknown));
+    }
+}
+
 /// A session that is gone by itself may have left something behind.
 pub async fn ending_what_is_gone_ends_what_it_left(store: Subjected) {
     keep(&store, &[online(11, granted(1))]).await;
-    assert_eq!(store.end_session(session(1).id, NOW).await.unwrap(), Ended::Already);
+    assert_eq!(store.end_session(session(1).id, NOW).await.unwrap().sessions, 0);
     assert_eq!(good(&store, [11]).await, [0; 0]);
-}
-
-pub async fn who_is_replaced_by_another_person_is_logged_out(store: Subjected) {
-    store.open_session(&session(1), None).await.unwrap();
-    keep(&store, &[online(11, granted(1)), FamilyRecord { authorization: granted(1), ..family(12) }]).await;
-    store.put_code(&CodeRecord { authorization: granted(1), ..code(31) }).await.unwrap();
-    let other = SessionRecord { user_uid: Uid::new("other"), ..session(3) };
-    store.open_session(&other, Some(session(1).id)).await.unwrap();
-    assert_eq!(good(&store, [11, 12]).await, [12]);
-    assert!(matches!(store.find_code(code(31).id).await.unwrap(), CodeFacts::Unknown));
-    assert!(store.find_session(session(1).id).await.unwrap().is_none());
 }
 
 pub async fn all_sessions_of_a_person_end_but_one(store: Subjected) {
@@ -124,14 +153,14 @@ pub async fn all_sessions_of_a_person_end_but_one(store: Subjected) {
     for n in [1, 2] {
         store.put_code(&CodeRecord { authorization: granted(n), ..code(30 + n) }).await.unwrap();
     }
-    assert_eq!(store.end_sessions_of(ISSUER, &user(), Some(session(1).id), NOW).await.unwrap(), 2);
+    assert_eq!(store.end_sessions_of(ISSUER, &user(), Some(session(1).id), NOW).await.unwrap().sessions, 2);
     assert_eq!(numbers(&store, ISSUER, &user(), 10).await, [1]);
     assert_eq!(good(&store, [1, 2, 3, 4, 5, 22]).await, [1, 3, 4, 22]);
     assert!(matches!(store.find_code(code(31).id).await.unwrap(), CodeFacts::Live(_)));
     assert!(matches!(store.find_code(code(32).id).await.unwrap(), CodeFacts::Unknown));
 
-    assert_eq!(store.end_sessions_of(ISSUER, &user(), None, NOW).await.unwrap(), 1);
-    assert_eq!(store.end_sessions_of(ISSUER, &user(), None, NOW).await.unwrap(), 0);
+    assert_eq!(store.end_sessions_of(ISSUER, &user(), None, NOW).await.unwrap().sessions, 1);
+    assert_eq!(store.end_sessions_of(ISSUER, &user(), None, NOW).await.unwrap().sessions, 0);
     assert_eq!(good(&store, [1, 2, 3, 4, 5, 22]).await, [3, 4, 22]);
     assert!(matches!(store.find_code(code(31).id).await.unwrap(), CodeFacts::Unknown));
     for other in [session(3), session(4)] {
@@ -142,7 +171,7 @@ pub async fn all_sessions_of_a_person_end_but_one(store: Subjected) {
 /// Another's session is not ended by being spared.
 pub async fn sparing_a_session_of_another_spares_none(store: Subjected) {
     open_four(&store).await;
-    assert_eq!(store.end_sessions_of(ISSUER, &user(), Some(session(3).id), NOW).await.unwrap(), 2);
+    assert_eq!(store.end_sessions_of(ISSUER, &user(), Some(session(3).id), NOW).await.unwrap().sessions, 2);
     assert!(store.find_session(session(3).id).await.unwrap().is_some());
 }
 

@@ -51,7 +51,7 @@ pub async fn the_end_of_a_session_is_told_to_its_clients(store: Subjected) {
     let one = open(&store, 1, &["notes", "wiki"]).await;
     open(&store, 2, &["notes"]).await;
     assert!(take(&store, NOW, 10).await.is_empty(), "nothing has ended");
-    assert_eq!(store.end_session(one.id, NOW).await.unwrap(), Ended::Done);
+    assert_eq!(store.end_session(one.id, NOW).await.unwrap().sessions, 1);
     assert!(take(&store, after(-1), 10).await.is_empty());
     assert_eq!(take(&store, NOW, 10).await, [notice(1, "notes", 1), notice(1, "wiki", 1)]);
     assert_eq!(store.settle_logout(&notice(1, "notes", 1)).await.unwrap(), Ended::Done);
@@ -67,22 +67,29 @@ pub async fn the_end_of_all_sessions_is_told_to_their_clients(store: Subjected) 
     store.open_session(&other, None).await.unwrap();
     store.join_session(other.id, &client("notes")).await.unwrap();
     let SessionRecord { issuer, user_uid, .. } = session(1);
-    assert_eq!(store.end_sessions_of(&issuer, &user_uid, Some(session(2).id), NOW).await.unwrap(), 2);
+    assert_eq!(store.end_sessions_of(&issuer, &user_uid, Some(session(2).id), NOW).await.unwrap().sessions, 2);
     assert_eq!(take(&store, NOW, 10).await, [notice(1, "notes", 1), notice(3, "notes", 1)]);
-    assert_eq!(store.end_sessions_of(&issuer, &user_uid, None, NOW).await.unwrap(), 1);
+    assert_eq!(store.end_sessions_of(&issuer, &user_uid, None, NOW).await.unwrap().sessions, 1);
     assert_eq!(take(&store, NOW, 10).await, [notice(2, "notes", 1)]);
 }
 
 pub async fn what_ends_by_itself_or_never_was_is_told_to_nobody(store: Subjected) {
     let one = open(&store, 1, &["notes"]).await;
     store.purge(one.expires_at, 10).await.unwrap();
-    assert_eq!(store.end_session(one.id, NOW).await.unwrap(), Ended::Already);
+    assert_eq!(store.end_session(one.id, NOW).await.unwrap().sessions, 0);
     let two = open(&store, 2, &["notes"]).await;
     // The same person logs in anew: the clients go on with the new session.
     store.open_session(&session(3), Some(two.id)).await.unwrap();
     assert!(take(&store, after(3600), 10).await.is_empty());
     store.end_session(session(3).id, NOW).await.unwrap();
     assert_eq!(take(&store, NOW, 10).await, [notice(3, "notes", 1)]);
+}
+
+pub async fn the_clients_of_whoever_was_there_before_hear_of_it(store: Subjected) {
+    let one = open(&store, 1, &["notes", "wiki"]).await;
+    let other = SessionRecord { user_uid: Uid::new("other"), auth_time: NOW, ..session(2) };
+    store.open_session(&other, Some(one.id)).await.unwrap();
+    assert_eq!(take(&store, NOW, 10).await, [notice(1, "notes", 1), notice(1, "wiki", 1)]);
 }
 
 pub async fn what_was_taken_up_is_due_again_at_its_time(store: Subjected) {

@@ -12,7 +12,7 @@ use tokio::sync::Barrier;
 use super::consents::{find, revoke};
 use super::once::once;
 use super::{NOW, Subjected, assert_same, code, consent, family, permissions, session, spent};
-use crate::{CodeFacts, Ended, Rotated, Spent, StoreError, Touched};
+use crate::{CodeFacts, Ended, EndedSessions, Rotated, Spent, StoreError, Touched};
 
 const TASKS: u64 = 64;
 
@@ -94,7 +94,7 @@ pub async fn one_of_many_revokes_a_family(store: Subjected) {
 pub async fn one_of_many_ends_a_session(store: Subjected) {
     store.open_session(&session(1), None).await.unwrap();
     let outcomes = race(&store, |store, _| async move { store.end_session(session(1).id, NOW).await }).await;
-    winner(outcomes, Ended::Done);
+    winner(outcomes, EndedSessions { sessions: 1, dropped: 0 });
     assert!(store.find_session(session(1).id).await.unwrap().is_none());
 }
 
@@ -114,9 +114,9 @@ pub async fn each_session_of_a_person_ends_once(store: Subjected) {
         let (issuer, user) = (whose.issuer.clone(), whose.user_uid.clone());
         async move {
             if n % 2 == 0 {
-                store.end_sessions_of(&issuer, &user, Some(session(99).id), NOW).await.unwrap()
+                store.end_sessions_of(&issuer, &user, Some(session(99).id), NOW).await.unwrap().sessions
             } else {
-                u64::from(store.end_session(session(n).id, NOW).await.unwrap() == Ended::Done)
+                store.end_session(session(n).id, NOW).await.unwrap().sessions
             }
         }
     })
@@ -166,7 +166,9 @@ pub async fn many_sessions_replace_the_same_one(store: Subjected) {
     store.open_session(&session(1), None).await.unwrap();
     let outcomes =
         race(&store, |store, n| async move { store.open_session(&session(100 + n), Some(session(1).id)).await }).await;
-    outcomes.into_iter().for_each(Result::unwrap);
+    for outcome in outcomes {
+        assert_eq!(outcome.unwrap().dropped, 0);
+    }
     assert!(store.find_session(session(1).id).await.unwrap().is_none());
     for n in 0..TASKS {
         assert_same(&store.find_session(session(100 + n).id).await.unwrap(), &Some(session(100 + n)));

@@ -14,3 +14,4 @@ CREATE TABLE logouts (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX logouts_due ON logouts (due_at);
+CREATE INDEX logouts_of_application ON logouts (application_uid);
