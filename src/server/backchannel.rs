@@ -13,16 +13,22 @@
 //! Whoever logs out waits for none of it. A token is signed when it is sent, so that one which waited is as good as a
 //! fresh one, and is signed with the key of then. An application may be told twice, where its answer was lost: a logout
 //! that is told again changes nothing. Of several servers on one store, one at a time holds a notice.
+//!
+//! An application that hangs keeps its own places and nobody else's: what comes beyond them is put off as if it had been
+//! tried.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crypto::Secret;
 use futures::StreamExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use futures::stream::FuturesUnordered;
 use http::StatusCode;
 use oidc::catalog::Catalog;
+use oidc::ids::Uid;
 use oidc::logout::{self, BackchannelLogout};
 use oidc::records::LogoutNotice;
 use oidc::time::Time;
@@ -38,7 +44,10 @@ use crate::outbound::{Ask, CallError, Outbound};
 mod tests;
 
 /// Attempts at once. One that hangs holds its place for as long as a call may take.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
+
+/// Attempts at once to tell one application.
+const AT_ONCE_EACH: usize = 4;
 
 /// Seconds for which a notice belongs to who took it up: longer than a call takes.
 const LEASE_SECONDS: i64 = 30;
@@ -46,7 +55,8 @@ const LEASE_SECONDS: i64 = 30;
 /// Seconds after which an application that cannot be told is given up: its own sessions will have ended by then.
 const MAX_AGE_SECONDS: i64 = 24 * 3600;
 
-/// Seconds to the second attempt; each further one takes twice as long, up to the other.
+/// Seconds from one attempt to the next: as many as have gone by since the logout, so that they grow twice as long each
+/// time, between these two.
 const FIRST_DELAY_SECONDS: i64 = 4;
 const LAST_DELAY_SECONDS: i64 = 600;
 
@@ -97,7 +107,9 @@ enum Outcome {
     Unsigned(String),
     /// Too old: nobody tries any more.
     Expired,
-    /// Nobody wants to hear of it: the application is gone, or has changed its mind.
+    /// The application is not served. It may have been deleted, or be refused until somebody has mended its manifest.
+    Absent,
+    /// Nobody wants to hear of it: the application has changed its mind, or another has its name.
     Unwanted,
 }
 
@@ -111,6 +123,7 @@ impl Outcome {
             Self::Call(error) => error.as_str(),
             Self::Unsigned(_) => "unsigned",
             Self::Expired => "expired",
+            Self::Absent => "absent",
             Self::Unwanted => "unwanted",
         }
     }
@@ -119,7 +132,7 @@ impl Outcome {
     const fn is_final(&self) -> bool {
         match self {
             Self::Delivered | Self::Refused | Self::Expired | Self::Unwanted => true,
-            Self::Status(_) | Self::Call(_) | Self::Unsigned(_) => false,
+            Self::Status(_) | Self::Call(_) | Self::Unsigned(_) | Self::Absent => false,
         }
     }
 
@@ -131,6 +144,7 @@ impl Outcome {
             Self::Unsigned(error) => Some(error.clone()),
             Self::Refused => Some("the application answered 400".to_owned()),
             Self::Expired => Some("it could not be told for a day, and is not tried again".to_owned()),
+            Self::Absent => Some("the application is not served right now".to_owned()),
             Self::Delivered | Self::Unwanted => None,
         }
     }
@@ -175,49 +189,77 @@ pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
 pub(crate) async fn tell_due(app: &App, shutdown: &CancellationToken) -> usize {
     let Shared { store, clock, .. } = app.shared();
     let (mut sending, mut attempts) = (FuturesUnordered::new(), 0);
+    // How many of them are for an application.
+    let mut lanes: BTreeMap<Uid, usize> = BTreeMap::new();
     loop {
         let room = AT_ONCE.saturating_sub(sending.len());
         // Before the first catalog nobody knows who wants to hear.
-        if let Some(catalog) = app.catalog().filter(|_| !shutdown.is_cancelled()) {
+        if let Some(catalog) = app.catalog().filter(|_| room > 0 && !shutdown.is_cancelled()) {
             let now = clock.now();
             let limit = u32::try_from(room).unwrap_or_default();
             match store.take_logouts(now, now.plus_secs(LEASE_SECONDS), limit).await {
                 Ok(notices) => {
-                    attempts += notices.len();
-                    sending.extend(notices.into_iter().map(|notice| tell(app.shared(), Arc::clone(&catalog), notice)));
+                    let any = !notices.is_empty();
+                    let mut excess = Vec::new();
+                    for notice in notices {
+                        let lane = lanes.entry(notice.client.application_uid.clone()).or_default();
+                        if *lane >= AT_ONCE_EACH {
+                            excess.push(notice);
+                            continue;
+                        }
+                        *lane += 1;
+                        attempts += 1;
+                        sending.push(tell(app.shared(), Arc::clone(&catalog), notice));
+                    }
+                    join_all(excess.iter().map(|notice| put_off(app.shared(), notice))).await;
+                    if any {
+                        // Behind those of one application may stand those of another.
+                        continue;
+                    }
                 }
                 Err(error) => complain(&error),
             }
         }
-        if sending.next().await.is_none() {
-            return attempts;
+        let Some(told) = sending.next().await else { return attempts };
+        if let Entry::Occupied(mut lane) = lanes.entry(told) {
+            *lane.get_mut() -= 1;
+            if *lane.get() == 0 {
+                lane.remove();
+            }
         }
     }
 }
 
-/// One attempt, and what becomes of the notice.
-async fn tell(shared: &Shared, catalog: Arc<Catalog>, notice: LogoutNotice) {
+/// One attempt, and what becomes of the notice; answers whose it was.
+async fn tell(shared: &Shared, catalog: Arc<Catalog>, notice: LogoutNotice) -> Uid {
     let outcome = attempt(shared, &catalog, &notice).await;
     record(shared, &notice, &outcome);
-    let kept = if outcome.is_final() {
-        shared.store.settle_logout(&notice).await.map(drop)
-    } else {
-        let at = again(&*shared.entropy, notice.attempt, shared.clock.now());
-        shared.store.defer_logout(&notice, at).await.map(drop)
-    };
-    if let Err(error) = kept {
+    if !outcome.is_final() {
+        put_off(shared, &notice).await;
+    } else if let Err(error) = shared.store.settle_logout(&notice).await {
         // The lease runs out, and it is told again.
+        complain(&error);
+    }
+    notice.client.application_uid
+}
+
+/// Has it tried again later. Where that cannot be written down, the lease runs out.
+async fn put_off(shared: &Shared, notice: &LogoutNotice) {
+    let at = again(&*shared.entropy, notice.ended_at, shared.clock.now());
+    if let Err(error) = shared.store.defer_logout(notice, at).await {
         complain(&error);
     }
 }
 
 async fn attempt(shared: &Shared, catalog: &Catalog, notice: &LogoutNotice) -> Outcome {
-    let Some(realm) = catalog.realms().find(|realm| realm.issuer.as_str() == notice.issuer) else {
-        return Outcome::Unwanted;
+    let now = shared.clock.now();
+    let is_old = notice.ended_at.plus_secs(MAX_AGE_SECONDS) <= now;
+    let realm = catalog.realms().find(|realm| realm.issuer.as_str() == notice.issuer);
+    let Some(realm) = realm.filter(|realm| realm.client(notice.client.client.as_str()).is_some()) else {
+        return if is_old { Outcome::Unwanted } else { Outcome::Absent };
     };
     let Some((client, logout)) = logout::recipient(realm, notice) else { return Outcome::Unwanted };
-    let now = shared.clock.now();
-    if notice.ended_at.plus_secs(MAX_AGE_SECONDS) <= now {
+    if is_old {
         return Outcome::Expired;
     }
     let jti = shared.entropy.uuid(now);
@@ -236,9 +278,9 @@ async fn attempt(shared: &Shared, catalog: &Catalog, notice: &LogoutNotice) -> O
 }
 
 /// When to try again: twice as late each time, and never all at once, so that who comes back is not run over.
-fn again(entropy: &dyn Entropy, attempt: u32, now: Time) -> Time {
-    let doublings = attempt.saturating_sub(1).min(16);
-    let delay = (FIRST_DELAY_SECONDS << doublings).min(LAST_DELAY_SECONDS) * 1000;
+fn again(entropy: &dyn Entropy, ended_at: Time, now: Time) -> Time {
+    let since = now.secs().saturating_sub(ended_at.secs());
+    let delay = since.clamp(FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS) * 1000;
     let [low, high] = entropy.bytes();
     // Between a half and the whole.
     let jitter = delay / 2 * i64::from(u16::from_be_bytes([high, low])) / i64::from(u16::MAX);
@@ -246,9 +288,9 @@ fn again(entropy: &dyn Entropy, attempt: u32, now: Time) -> Time {
 }
 
 /// One line and one count for each attempt. Most servers have applications that only want to hear in the browser: of
-/// those there is nothing to say.
+/// those there is nothing to say, and of one that is not served all has been said.
 fn record(shared: &Shared, notice: &LogoutNotice, outcome: &Outcome) {
-    if *outcome == Outcome::Unwanted {
+    if matches!(outcome, Outcome::Unwanted | Outcome::Absent) {
         return;
     }
     shared.metrics.logout_tokens().count(outcome.as_str());

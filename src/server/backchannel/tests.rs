@@ -3,7 +3,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use http::header;
 use oidc::catalog::Realm;
 use oidc::client::{CalledUri, Client, PrivateAddresses};
-use oidc::records::SessionClient;
+use oidc::ids::{ClientId, SessionId, Uid};
+use oidc::records::{SessionClient, SessionRecord};
 use oidc::testing::{self, ISSUER, NOW, session};
 use store::Store;
 use store::memory::Memory;
@@ -40,9 +41,14 @@ fn on(store: Arc<dyn Store>, outbound: Outbound, realm: Realm) -> Server {
 
 /// Alice was logged in to the application, and is no more.
 async fn log_out(store: &dyn Store) {
-    let (session, client) = (session(NOW), testing::client());
+    log_out_of(store, 1, &testing::client()).await;
+}
+
+/// The same in the session of this number, of any application.
+async fn log_out_of(store: &dyn Store, number: u128, client: &Client) {
+    let session = SessionRecord { id: SessionId::new(uuid::Uuid::from_u128(number)), ..session(NOW) };
     store.open_session(&session, None).await.unwrap();
-    let joined = SessionClient { application_uid: client.uid, client: client.id, sid: session.id };
+    let joined = SessionClient { application_uid: client.uid.clone(), client: client.id.clone(), sid: session.id };
     store.join_session(session.id, &joined).await.unwrap();
     store.end_session(session.id, NOW).await.unwrap();
 }
@@ -182,6 +188,79 @@ async fn who_wants_to_hear_nothing_is_not_called() {
     assert!(!lines.iter().any(|line| line.contains("logout_told")), "{lines:?}");
 }
 
+/// A manifest that was refused for a while is no reason to leave people logged in.
+#[tokio::test]
+async fn who_is_not_served_just_now_hears_when_they_are_again() {
+    let host = Host::that(status("200 OK")).await;
+    let nobody = || testing::realm_of(ISSUER, vec![], vec![testing::account()]);
+    let server = server(seeing(PATIENCE), nobody());
+    log_out(&*server.store).await;
+    assert_eq!(server.app.tell_due_logouts().await, 1);
+    server.catalogs.publish(catalog(vec![realm(&host.uri())], "mended"));
+    server.clock.advance(LAST_DELAY_SECONDS);
+    assert_eq!(server.app.tell_due_logouts().await, 1);
+    assert_eq!((host.connections(), counted(&server, "delivered")), (1, 1));
+
+    // One that does not come back is forgotten in the end, and so is one whose name another has.
+    server.catalogs.publish(catalog(vec![nobody()], "deleted"));
+    server.clock.advance(10);
+    log_out_of(&*server.store, 2, &testing::client()).await;
+    server.clock.advance(MAX_AGE_SECONDS);
+    assert_eq!(server.app.tell_due_logouts().await, 1);
+    assert!(!is_pending(&server).await);
+}
+
+/// The applications that are well do not wait for the one that hangs, however much it has to hear.
+#[tokio::test]
+async fn an_application_that_hangs_holds_up_nobody_else() {
+    let hanging = Host::that(Says::Begins(b"HTTP/1.1 200".to_vec())).await;
+    let well = Host::that(status("200 OK")).await;
+    let other = Client {
+        id: ClientId::new("team-b.wiki"),
+        uid: Uid::new("wiki"),
+        ..hearing(&well.uri(), PrivateAddresses::Denied)
+    };
+    let clients = vec![hearing(&hanging.uri(), PrivateAddresses::Denied), other.clone()];
+    let server = server(seeing(PATIENCE), testing::realm_of(ISSUER, clients, vec![testing::account()]));
+    for n in 2..202 {
+        log_out_of(&*server.store, n, &testing::client()).await;
+    }
+    log_out_of(&*server.store, 202, &other).await;
+    let app = server.app.clone();
+    let telling = tokio::spawn(async move { app.tell_due_logouts().await });
+    let heard = async {
+        while well.connections() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE / 2, heard).await.unwrap();
+    assert_eq!(telling.await.unwrap(), AT_ONCE_EACH + 1);
+    assert_eq!((hanging.connections(), well.connections()), (AT_ONCE_EACH, 1));
+}
+
+/// Two servers on one store, both at it at once.
+#[tokio::test]
+async fn of_two_servers_one_tells() {
+    let host = Host::that(status("200 OK")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Sqlite::open(folder.path().join("store.db")).unwrap();
+    let stores: [Arc<dyn Store>; 2] = [Arc::new(Memory::new()), Arc::new(sqlite)];
+    for (store, told) in stores.into_iter().zip([20, 40]) {
+        for n in 2..22 {
+            log_out_of(&*store, n, &testing::client()).await;
+        }
+        let [one, two] = [1, 2].map(|_| on(Arc::clone(&store), seeing(PATIENCE), realm(&host.uri())));
+        // Each tells one application so many things at a time, and puts the others off.
+        for _ in 0..20 {
+            tokio::join!(one.app.tell_due_logouts(), two.app.tell_due_logouts());
+            one.clock.advance(LAST_DELAY_SECONDS);
+            two.clock.advance(LAST_DELAY_SECONDS);
+        }
+        assert_eq!(counted(&one, "delivered") + counted(&two, "delivered"), 20);
+        assert_eq!(host.connections(), told, "nothing was told twice");
+    }
+}
+
 #[tokio::test]
 async fn a_restart_keeps_what_is_yet_to_be_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -220,12 +299,11 @@ async fn a_store_that_fails_is_complained_of() {
 #[test]
 fn attempts_grow_rarer_and_never_come_all_at_once() {
     let entropy = SeededEntropy::default();
-    for (attempt, longest) in
-        [(0, 4), (1, 4), (2, 8), (3, 16), (7, 256), (8, 512), (9, 600), (1000, 600), (u32::MAX, 600)]
-    {
+    for (since, longest) in [(-1, 4), (0, 4), (4, 4), (5, 5), (60, 60), (599, 599), (601, 600), (86_400, 600)] {
+        let ended_at = NOW.plus_secs(-since);
         let delays: std::collections::BTreeSet<i64> =
-            (0..50).map(|_| again(&entropy, attempt, NOW).millis() - NOW.millis()).collect();
-        assert!(delays.len() > 25, "{attempt}: {delays:?}");
-        assert!(delays.iter().all(|delay| (longest * 500..=longest * 1000).contains(delay)), "{attempt}: {delays:?}");
+            (0..50).map(|_| again(&entropy, ended_at, NOW).millis() - NOW.millis()).collect();
+        assert!(delays.len() > 25, "{since}: {delays:?}");
+        assert!(delays.iter().all(|delay| (longest * 500..=longest * 1000).contains(delay)), "{since}: {delays:?}");
     }
 }
