@@ -1,7 +1,10 @@
 //! The `openidconnect` crate, which we did not write, as the relying party.
 
+use std::fmt::Write as _;
+
 use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreProviderMetadata, CoreUserInfoClaims,
+    CoreAuthenticationFlow, CoreClient, CoreErrorResponseType, CoreJwsSigningAlgorithm as Signed, CoreProviderMetadata,
+    CoreUserInfoClaims,
 };
 use openidconnect::{
     AccessToken, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointMaybeSet, EndpointNotSet, EndpointSet,
@@ -11,7 +14,7 @@ use openidconnect::{
 use url::Url;
 use xtask::walk::Agent;
 
-use crate::harness::{Provider, authorize};
+use crate::harness::{Provider, authorize, demo_credentials};
 
 type Client =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
@@ -52,6 +55,13 @@ impl Party {
     fn of(provider: &Provider) -> Self {
         let (id, secret) = provider.credentials();
         Self::with(provider, &id, Some(&secret), &provider.callback())
+    }
+
+    /// An application of the namespace `team-a`, with the Secret that was written for it.
+    fn called(provider: &Provider, name: &str, callback: &str) -> Self {
+        let path = provider.state().join(format!("credentials/team-a_{name}-oidc.yaml"));
+        let read = |key: &str| demo_credentials(&path, key).unwrap_or_else(|| panic!("no {key}\n{}", provider.log()));
+        Self::with(provider, &read("OIDC_CLIENT_ID"), Some(&read("OIDC_CLIENT_SECRET")), callback)
     }
 
     fn with(provider: &Provider, id: &str, secret: Option<&str>, callback: &str) -> Self {
@@ -127,6 +137,49 @@ fn a_person_logs_in_and_the_application_learns_who_they_are() {
     assert!(party.exchange(&again.code, &again.verifier).is_ok());
 }
 
+/// Every algorithm that an application may ask for, as the crate calls it.
+const ALGORITHMS: [(&str, Signed); 6] = [
+    ("RS256", Signed::RsaSsaPkcs1V15Sha256),
+    ("PS256", Signed::RsaSsaPssSha256),
+    ("ES256", Signed::EcdsaP256Sha256),
+    ("ES384", Signed::EcdsaP384Sha384),
+    ("EdDSA", Signed::EdDsa),
+    ("HS256", Signed::HmacSha256),
+];
+
+#[test]
+fn id_tokens_of_every_algorithm_are_verified() {
+    let provider = Provider::start_with(|manifests| {
+        let path = manifests.join("provider.yaml");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text += "  signing: {algorithms: [RS256, PS256, ES256, ES384, EdDSA]}\n";
+        for (name, _) in ALGORITHMS {
+            write!(
+                text,
+                "---\napiVersion: portcullis.dev/v1alpha1\nkind: OidcApplication\nmetadata: {{name: {}, namespace: team-a}}\n\
+                 spec:\n  providerRef: {{name: default, namespace: identity}}\n  redirectURIs: [http://127.0.0.1:1/callback]\n  \
+                 idToken: {{signingAlgorithm: {name}}}\n",
+                name.to_lowercase()
+            )
+            .unwrap();
+        }
+        std::fs::write(path, text).unwrap();
+    });
+    let mut agent = Agent::default();
+    for (name, algorithm) in ALGORITHMS {
+        let party = Party::called(&provider, &name.to_lowercase(), "http://127.0.0.1:1/callback");
+        let answer = party.log_in(&mut agent, "http://127.0.0.1:1/callback");
+        let tokens = party.exchange(&answer.code, &answer.verifier).unwrap();
+        let id_token = tokens.id_token().unwrap();
+        assert_eq!(id_token.signing_alg().unwrap(), &algorithm);
+        let verifier = party.client.id_token_verifier();
+        assert!(id_token.claims(&verifier, &answer.nonce).is_ok(), "{name}");
+        let others = ALGORITHMS.map(|(_, algorithm)| algorithm).into_iter().filter(|other| *other != algorithm);
+        let verifier = party.client.id_token_verifier().set_allowed_algs(others);
+        assert!(id_token.claims(&verifier, &answer.nonce).is_err(), "{name}");
+    }
+}
+
 #[test]
 fn a_wrong_verifier_redirect_uri_or_client_spends_nothing() {
     let provider = start_with_another();
@@ -160,9 +213,7 @@ fn start_with_another() -> Provider {
 }
 
 fn other_party(provider: &Provider) -> Party {
-    let path = provider.state().join("credentials/team-a_other-oidc.yaml");
-    let read = |key: &str| crate::harness::demo_credentials(&path, key).unwrap();
-    Party::with(provider, &read("OIDC_CLIENT_ID"), Some(&read("OIDC_CLIENT_SECRET")), &provider.callback())
+    Party::called(provider, "other", &provider.callback())
 }
 
 #[test]
