@@ -62,10 +62,13 @@ pub fn install() -> Result<String> {
     Ok("installed Authlib".to_owned())
 }
 
-/// The folder of what these requirements describe, and the file that says that it is whole.
+/// The folder of what these requirements describe for this interpreter, and the file that says that it is whole.
 fn environment() -> Result<(PathBuf, PathBuf)> {
     let path = folder().join(REQUIREMENTS);
     let pins = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    // Another interpreter does not see what was installed for this one.
+    let python = tools::find("python3").and_then(|python| python.canonicalize().ok()).unwrap_or_default();
+    let pins = format!("{pins}{}", python.display());
     let environment = paths::cache()?.join(format!("authlib-{:016x}", go_tools::fingerprint(&pins)));
     let whole = environment.join("whole");
     Ok((environment, whole))
