@@ -16,9 +16,10 @@ use oidc::uri::Issuer;
 use crate::CredentialSecret;
 use crate::application::{Application, Attached, Credentials, account_client, client, credentials, sector_key};
 use crate::compilation::World;
-use crate::inputs::{Epoch, Inputs, Mode};
+use crate::inputs::{Inputs, Mode};
 use crate::provider::Able;
 use crate::record::size;
+use crate::rotation::Rotations;
 use crate::verdict::Diagnostic;
 
 /// By provider.
@@ -75,9 +76,9 @@ pub(crate) fn clients<'i>(inputs: &'i Inputs, world: &mut World<'_>) -> (Clients
             continue;
         }
         let own = own.and_then(|(issuer, keys)| Some((issuer, keys?)));
-        let epoch = inputs.epochs.get(&uid).copied();
+        let rotations = inputs.rotations.get(&uid);
         let principals = application.principals().count();
-        let mut proofs: Vec<_> = (0..principals).map(|index| proved(application, index, able, epoch)).collect();
+        let mut proofs: Vec<_> = (0..principals).map(|index| proved(application, index, able, rotations)).collect();
         let sector_key = sector_key(application, provider, able.material).unwrap_or_else(|diagnostic| {
             application.diagnostics.push(diagnostic);
             // It is not served; its accounts know no people.
@@ -110,11 +111,11 @@ fn proved(
     application: &mut Application<'_>,
     index: usize,
     able: Able<'_>,
-    epoch: Option<Epoch>,
+    rotations: Option<&Rotations>,
 ) -> Option<Credentials> {
     let (principal, uid) = (application.principals().nth(index)?, application.uid.as_ref()?);
     let issuer = application.attached.as_ref()?.issuer.as_ref().unwrap_or(able.issuer);
-    match credentials((application.key, uid), principal, issuer, able, epoch) {
+    match credentials((application.key, uid), principal, issuer, able, rotations) {
         Ok(found) => found,
         Err(diagnostic) => {
             application.diagnostics.push(diagnostic);

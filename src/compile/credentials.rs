@@ -191,8 +191,8 @@ impl Plan {
         &self,
         application: &ObjectKey,
         uid: &Uid,
-        path: &str,
-        epoch: u64,
+        (account, path): (Option<&str>, &str),
+        (epoch, is_rotating): (u64, bool),
         data: BTreeMap<String, Secret<String>>,
     ) -> CredentialSecret {
         let mut labels = self.labels.clone();
@@ -202,10 +202,13 @@ impl Plan {
         CredentialSecret {
             application: application.clone(),
             application_uid: uid.clone(),
+            account: account.map(str::to_owned),
             path: target_path(path),
             labels,
             annotations,
             data,
+            epoch,
+            is_rotating,
             deletion_policy: self.deletion_policy,
         }
     }

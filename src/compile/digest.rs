@@ -129,7 +129,7 @@ fn client(client: &Client) -> [u8; 32] {
         expires_at,
         resources,
         introspects,
-        shared_secret,
+        shared_secrets,
         subject_type,
         sector_key,
         display_name,
@@ -162,13 +162,15 @@ fn client(client: &Client) -> [u8; 32] {
     }
     match authentication {
         ClientAuthentication::Public => writer.text("public"),
-        ClientAuthentication::Secret { methods, verifiers } => {
+        ClientAuthentication::Secret { methods, verifiers, previous_ends } => {
             writer.text("secret");
             writer.texts(methods.iter().map(|method| method.as_str()));
             writer.count(verifiers.len());
             for verifier in verifiers {
                 writer.bytes(&verifier_bytes(verifier));
             }
+            writer.flag(previous_ends.is_some());
+            writer.number(previous_ends.map_or(0, Time::millis));
         }
         ClientAuthentication::Keys(keys) => {
             writer.text("keys");
@@ -194,7 +196,7 @@ fn client(client: &Client) -> [u8; 32] {
         }
     }
     writer.texts(introspects.iter().map(String::as_str));
-    writer.optional(shared_secret.as_ref().map(|secret| secret.expose().as_str()));
+    writer.texts(shared_secrets.iter().map(|secret| secret.expose().as_str()));
     writer.text(subject_type.as_str());
     writer.optional(sector_key.as_ref().map(|key| key.expose().as_str()));
     writer.texts(redirect_uris.iter().map(RedirectUri::as_str));

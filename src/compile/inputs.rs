@@ -9,6 +9,7 @@ use oidc::ids::Uid;
 use serde::{Deserialize, Serialize};
 
 use crate::names::Names;
+use crate::rotation::Rotations;
 
 /// A consistent view of the whole world.
 #[derive(Clone, Debug)]
@@ -33,8 +34,8 @@ pub struct Inputs {
     pub secrets: BTreeMap<ObjectKey, SecretInput>,
     /// Key material of the providers.
     pub materials: BTreeMap<ObjectKey, ProviderMaterial>,
-    /// Where the derivation of an application's secrets stands. Absent: the newest seed generation, epoch 1.
-    pub epochs: BTreeMap<Uid, Epoch>,
+    /// Where the client secrets of an application and its accounts stand. Absent: the newest seed generation, epoch 1.
+    pub rotations: BTreeMap<Uid, Rotations>,
     /// The names that objects have already, by UID. Absent: whoever is oldest gets a name.
     pub holders: BTreeMap<Uid, Holdings>,
     /// The names that are some namespace's at a provider: held there, or given up a short while ago.
@@ -65,7 +66,7 @@ impl Inputs {
             namespaces: BTreeMap::new(),
             secrets: BTreeMap::new(),
             materials: BTreeMap::new(),
-            epochs: BTreeMap::new(),
+            rotations: BTreeMap::new(),
             holders: BTreeMap::new(),
             names: BTreeMap::new(),
             issuer_keys: BTreeMap::new(),
@@ -143,7 +144,7 @@ pub struct ProviderMaterial {
     pub signing: KeyRing,
 }
 
-/// Which derivation an application's secrets come from.
+/// Which derivation a secret comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Epoch {

@@ -36,6 +36,7 @@ mod provider;
 pub mod record;
 mod reference;
 mod resource;
+pub mod rotation;
 pub mod status;
 mod text;
 mod unsupported;
@@ -88,6 +89,8 @@ pub struct CredentialSecret {
     pub application: ObjectKey,
     /// UID of that application.
     pub application_uid: Uid,
+    /// The account of the application whose client secret stands in it; none: its own.
+    pub account: Option<String>,
     /// The field in which the application says what Secret it wants.
     pub path: String,
     /// Labels, the application's UID among them.
@@ -96,6 +99,10 @@ pub struct CredentialSecret {
     pub annotations: BTreeMap<String, String>,
     /// Content.
     pub data: BTreeMap<String, Secret<String>>,
+    /// The epoch of the client secret in it.
+    pub epoch: u64,
+    /// Whether it is to take the place of one with the secret before: that is good until this is handed out.
+    pub is_rotating: bool,
     /// What becomes of it when the application goes.
     pub deletion_policy: api::DeletionPolicy,
 }

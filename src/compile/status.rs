@@ -90,13 +90,17 @@ pub fn application_status(verdict: &Verdict, observed: &Observed<'_>) -> OidcApp
 fn client_secret(credentials: &Credentials) -> Option<ClientSecretStatus> {
     match credentials {
         Credentials::Unknown | Credentials::NotApplicable => None,
-        Credentials::ClientSecret { secret_name, epoch } => Some(ClientSecretStatus {
-            secret_name: Some(secret_name.clone()),
-            epoch: epoch.and_then(|epoch| i64::try_from(epoch).ok()),
-            observed_trigger: None,
-            last_rotation_time: None,
-            previous_expiration_time: None,
-        }),
+        Credentials::ClientSecret { secret_name, generated } => {
+            let facts = generated.as_ref();
+            let time = |seconds: Option<i64>| seconds.and_then(|at| Timestamp::from_second(at).ok()).map(Time);
+            Some(ClientSecretStatus {
+                secret_name: Some(secret_name.clone()),
+                epoch: facts.and_then(|facts| i64::try_from(facts.epoch).ok()),
+                observed_trigger: facts.map(|facts| facts.trigger.clone()).filter(|trigger| !trigger.is_empty()),
+                last_rotation_time: time(facts.and_then(|facts| facts.since)),
+                previous_expiration_time: time(facts.and_then(|facts| facts.previous_ends)),
+            })
+        }
     }
 }
 

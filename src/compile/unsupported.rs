@@ -3,7 +3,7 @@
 
 use api::{
     ClientAuthentication, ClientAuthenticationType, GrantType, LoginIdentifier, OidcApplicationSpec, OidcProviderSpec,
-    Reason, SecretRotation,
+    Reason,
 };
 
 use crate::verdict::Diagnostic;
@@ -51,7 +51,7 @@ pub(crate) fn application(spec: &OidcApplicationSpec) -> Vec<Diagnostic> {
 
 fn client_authentication(base: &str, authentication: &ClientAuthentication, found: &mut Found) {
     const INSTEAD: &str = "use ClientSecret, PrivateKeyJwt, or None for a public client";
-    let ClientAuthentication { type_, client_secret, service_account_token: _, private_key_jwt: _ } = authentication;
+    let ClientAuthentication { type_, client_secret: _, service_account_token: _, private_key_jwt: _ } = authentication;
     let missing = match type_ {
         ClientAuthenticationType::ClientSecret
         | ClientAuthenticationType::PrivateKeyJwt
@@ -59,24 +59,6 @@ fn client_authentication(base: &str, authentication: &ClientAuthentication, foun
         ClientAuthenticationType::ServiceAccountToken => true,
     };
     found.note(missing, format!("{base}.clientAuthentication.type"), type_.as_str(), INSTEAD);
-    let Some(secret) = client_secret else { return };
-    let base = format!("{base}.clientAuthentication.clientSecret");
-    let defaults = SecretRotation::default();
-    let SecretRotation { period_seconds, overlap_seconds, trigger } = &secret.rotation;
-    let rotation = "rotation of client secrets";
-    found.note(
-        *period_seconds != defaults.period_seconds,
-        format!("{base}.rotation.periodSeconds"),
-        rotation,
-        "leave it at 0",
-    );
-    found.note(
-        *overlap_seconds != defaults.overlap_seconds,
-        format!("{base}.rotation.overlapSeconds"),
-        rotation,
-        "leave it out",
-    );
-    found.note(*trigger != defaults.trigger, format!("{base}.rotation.trigger"), rotation, "leave it empty");
 }
 
 /// What a provider is told to do in vain. Policies are permissions: they may run ahead of the behaviour.

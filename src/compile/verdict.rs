@@ -181,9 +181,22 @@ pub enum Credentials {
     ClientSecret {
         /// The Secret written for it.
         secret_name: String,
-        /// The epoch of a generated secret.
-        epoch: Option<u64>,
+        /// What there is to say of a generated secret.
+        generated: Option<SecretFacts>,
     },
+}
+
+/// What a status shows of a client secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretFacts {
+    /// The epoch of the one that is handed out.
+    pub epoch: u64,
+    /// The trigger that it answers.
+    pub trigger: String,
+    /// When it was handed out, in seconds since 1970.
+    pub since: Option<i64>,
+    /// When the one before ends, in seconds since 1970.
+    pub previous_ends: Option<i64>,
 }
 
 /// What a user's status shows.

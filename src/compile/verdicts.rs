@@ -9,11 +9,12 @@ use oidc::ids::{ClientId, Uid};
 
 use crate::application::{Application, Attached, Principal};
 use crate::compilation::World;
-use crate::inputs::{Inputs, Mode};
+use crate::inputs::{Epoch, Inputs, Mode};
 use crate::provider::Provider;
+use crate::rotation::{Rotation, Rotations};
 use crate::verdict::{
     AccountFacts, ApplicationFacts, Credentials, Diagnostic, Facts, GroupFacts, ObjectRef, ProviderFacts,
-    ResourceFacts, UserFacts, Verdict,
+    ResourceFacts, SecretFacts, UserFacts, Verdict,
 };
 
 type Verdicts = BTreeMap<ObjectRef, Verdict>;
@@ -196,30 +197,38 @@ fn application_facts(
     // Without a provider that permits the namespace there is nothing to show, and nothing to guess from.
     let Some(attached) = &application.attached else { return ApplicationFacts::default() };
     let provider = providers.get(attached.provider);
-    let epoch = application.uid.as_ref().and_then(|uid| inputs.epochs.get(uid)).map_or(1, |epoch| epoch.epoch);
+    let rotations = application.uid.as_ref().and_then(|uid| inputs.rotations.get(uid));
     let account = |principal: &Principal<'_>| {
         let (name, client_id) = (principal.account?.to_owned(), principal.client_id.clone());
         let served = application.accepted() && served.holds(application, principal);
-        Some(AccountFacts { name, client_id, credentials: shown(principal, epoch), served })
+        Some(AccountFacts { name, client_id, credentials: shown(principal, rotations), served })
     };
     ApplicationFacts {
         client_id: Some(application.own.client_id.clone()),
         issuer: own_issuer(attached).or_else(|| provider.and_then(issuer_text)),
         policy_name: attached.policy_name.clone(),
-        credentials: shown(&application.own, epoch),
+        credentials: shown(&application.own, rotations),
         accounts: application.accounts.iter().filter_map(account).collect(),
     }
 }
 
 /// How a client proves itself, as a status shows it.
-fn shown(principal: &Principal<'_>, epoch: u64) -> Credentials {
+fn shown(principal: &Principal<'_>, rotations: Option<&Rotations>) -> Credentials {
     match (principal.authentication.type_, &principal.plan) {
         (ClientAuthenticationType::ClientSecret, Some(plan)) if !principal.name_is_taken => {
-            let source = principal.authentication.client_secret.as_ref().map(|secret| secret.source);
-            Credentials::ClientSecret {
-                secret_name: plan.name.clone(),
-                epoch: (source != Some(SecretSource::Reference)).then_some(epoch),
-            }
+            let settings = principal.authentication.client_secret.as_ref();
+            let generated = settings.map(|secret| secret.source) != Some(SecretSource::Reference);
+            let first = || Rotation::begin(Epoch { generation: 1, epoch: 1 });
+            let facts = || {
+                let rotation = rotations.map_or_else(first, |rotations| rotations.of(principal.account, 1));
+                SecretFacts {
+                    epoch: rotation.epoch,
+                    previous_ends: rotation.previous_ends(settings.map(|secret| &secret.rotation)),
+                    trigger: rotation.trigger,
+                    since: rotation.since,
+                }
+            };
+            Credentials::ClientSecret { secret_name: plan.name.clone(), generated: generated.then(facts) }
         }
         (ClientAuthenticationType::ClientSecret, _) => Credentials::Unknown,
         (

@@ -221,8 +221,8 @@ impl<'w> Keeper<'w> {
             RecordId { kind: RecordKind::OidcClientRecord, key: ObjectKey::new(&self.key.namespace, uid.as_str()) };
         let existing = world.records.get(&id).filter(|existing| existing.record.provider == self.uid);
         let (client, accounts) = self.clients.get(uid.as_str()).filter(|_| readable).cloned().unwrap_or_default();
-        let derivation =
-            world.inputs.epochs.get(uid).copied().or(existing.and_then(|existing| existing.noted.secrets))?;
+        let recorded = || existing.and_then(|existing| existing.noted.rotations());
+        let secrets = world.inputs.rotations.get(uid).cloned().or_else(recorded)?;
         if client.is_none() && accounts.is_empty() && (existing.is_none() || self.frozen && readable) {
             return None;
         }
@@ -241,7 +241,7 @@ impl<'w> Keeper<'w> {
         } else {
             world.issuer_keys.recorded(uid).cloned()
         };
-        let parts = ClientParts { client, accounts, client_id, secrets: derivation, issuer };
+        let parts = ClientParts { client, accounts, client_id, secrets, issuer };
         let payload = ClientPayload::new(place, parts);
         Some((id, Record::new(self.keys, Subject::Client, &self.uid, (key, uid), &payload)))
     }

@@ -155,6 +155,7 @@ fn names(keys: &[RingKey]) -> BTreeMap<String, (String, i64)> {
 mod tests {
     use api::ObjectKey;
     use compile::record::{ClientParts, Place, Subject};
+    use compile::rotation::{Rotation, Rotations};
     use compile::{Epoch, keys};
     use crypto::{Algorithm, KeyState};
     use oidc::uri::Issuer;
@@ -172,7 +173,11 @@ mod tests {
             client: None,
             accounts: Vec::new(),
             client_id: None,
-            secrets: Epoch { generation: 1, epoch: 1 },
+            secrets: Rotations {
+                own: Rotation::begin(Epoch { generation: 1, epoch: 1 }),
+                accounts: BTreeMap::new(),
+                spent: 0,
+            },
             issuer: Some(DedicatedIssuer { issuer: issuer(), keys: keys.to_vec() }),
         };
         let place = Place { keys: server_keys, provider: &provider, application: &application };

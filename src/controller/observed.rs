@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{ObjectKey, OidcClientRecordSpec, OidcUserRecordSpec};
 use compile::credentials::{APPLICATION_UID_LABEL, EPOCH_ANNOTATION};
-use compile::inputs::{Epoch, Holdings};
+use compile::inputs::Holdings;
 use compile::names::Names;
 use compile::record::{ClaimsAt, KnownPassword, Record, Subject};
+use compile::rotation::{Rotation, Rotations};
 use crypto::Secret;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -37,9 +38,15 @@ pub(crate) struct ObservedRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Noted {
-    /// Of a client: where the derivation of its secrets stands.
+    /// Of a client: where its client secret stands.
     #[serde(default)]
-    pub(crate) secrets: Option<Epoch>,
+    secrets: Option<Rotation>,
+    /// Of a client: the same of each account.
+    #[serde(default)]
+    account_secrets: BTreeMap<String, Rotation>,
+    /// Of a client: the highest epoch of any account that is gone.
+    #[serde(default)]
+    spent_epoch: u64,
     /// Of a user: the last change of their claims.
     #[serde(default)]
     pub(crate) claims: Option<ClaimsAt>,
@@ -88,6 +95,17 @@ impl Noted {
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         let issuer = self.issuer.as_ref().map(|issuer| issuer.url.as_str());
         self.client_id.as_deref().into_iter().chain(issuer)
+    }
+
+    /// Of a client: where its client secrets stand.
+    pub(crate) fn rotations(&self) -> Option<Rotations> {
+        let own = self.secrets.clone()?;
+        Some(Rotations { own, accounts: self.account_secrets.clone(), spent: self.spent_epoch })
+    }
+
+    /// The same, but for where the client secrets stand.
+    pub(crate) fn without_rotations(&self) -> Self {
+        Self { secrets: None, account_secrets: BTreeMap::new(), spent_epoch: 0, ..self.clone() }
     }
 
     /// Of a client: whether there are keys in it.
@@ -262,6 +280,7 @@ impl ObservedSecret {
 
 #[cfg(test)]
 mod tests {
+    use compile::Epoch;
     use serde_json::json;
 
     use super::*;
@@ -292,7 +311,9 @@ mod tests {
     fn what_was_noted_is_found_and_garbage_is_nothing() {
         let record = |payload: &str| Record { payload: payload.to_owned(), ..empty(Subject::Client) };
         let observed = ObservedRecord::new(None, 1, record(r#"{"client":null,"secrets":{"generation":2,"epoch":9}}"#));
-        assert_eq!(observed.noted.secrets, Some(Epoch { generation: 2, epoch: 9 }));
+        let first = Rotation::begin(Epoch { generation: 2, epoch: 9 });
+        let rotations = Rotations { own: first, accounts: BTreeMap::new(), spent: 0 };
+        assert_eq!(observed.noted.rotations(), Some(rotations));
         assert_eq!(ObservedRecord::new(None, 1, record("?")).noted, Noted::default());
     }
 }

@@ -390,7 +390,8 @@ impl Reconciler {
     fn compile(&mut self) {
         let now = Instant::now();
         let wall = (self.settings.clock)().as_second();
-        self.stale |= self.desired.next_free().is_some_and(|free| free <= wall);
+        let due = self.desired.next_free().into_iter().chain(self.world.rotations.next()).min();
+        self.stale |= due.is_some_and(|due| due <= wall);
         if !self.stale || now < self.compile_at {
             return;
         }
@@ -459,6 +460,8 @@ impl Reconciler {
                 now + Duration::from_secs(seconds.clamp(1, 600))
             };
             sooner(self.desired.next_free().map(from_now));
+            let rotation = self.world.rotations.next();
+            sooner(rotation.map(|due| if due <= wall { self.compile_at } else { from_now(due) }));
             sooner(self.issuers_next.filter(|_| !self.issuers_busy).map(from_now));
             for keys in self.keys.values() {
                 sooner(keys.not_before.filter(|at| *at > now));

@@ -4,6 +4,7 @@
 //! namespace has not been looked into yet, that application waits, and nobody else.
 
 mod inputs;
+mod rotations;
 mod sorted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,8 @@ use crate::settings::{SecretsPower, Settings};
 use crate::source::{Item, News, Scope, SecretType, Source, What, fixed, tenant_secrets};
 use crate::tracker::{Delta, Object, Tracker};
 use crate::watch::{Told, Trouble};
+
+use self::rotations::Pending;
 
 /// A record among all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +102,8 @@ pub(crate) struct World {
     pub(crate) lost: BTreeMap<ObjectKey, String>,
     /// The keys of applications' own issuers.
     pub(crate) issuer_keys: IssuerKeys,
+    /// What the rotation of client secrets waits for.
+    pub(crate) rotations: Pending,
     /// Passwords of users.
     password_secrets: BTreeMap<ObjectKey, ObservedSecret>,
     /// Those whose hash was looked for in the records.
@@ -129,6 +134,7 @@ impl World {
             materials: BTreeMap::new(),
             lost: BTreeMap::new(),
             issuer_keys: IssuerKeys::default(),
+            rotations: Pending::default(),
             password_secrets: BTreeMap::new(),
             introduced: BTreeMap::new(),
             passwords,

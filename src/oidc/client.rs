@@ -89,10 +89,12 @@ wire_enum! {
 mod authentication;
 mod called_uri;
 mod published_keys;
+mod secrets;
 
 pub use self::authentication::{ClientAuthMethod, ClientAuthentication, ClientKeys};
 pub use self::called_uri::{CalledUri, CalledUriError, PrivateAddresses};
 pub use self::published_keys::PublishedKeys;
+pub use self::secrets::SecretAge;
 
 /// One relying party, as this issuer serves it. It is written into records: a field that a server does not know makes it
 /// refuse the record, so that no restriction is dropped without a word.
@@ -115,10 +117,10 @@ pub struct Client {
     pub display_name: String,
     /// Public or confidential.
     pub authentication: ClientAuthentication,
-    /// The client secret itself, where something is signed with it: an HS256 id_token, an assertion. Records carry it
-    /// sealed, beside the client.
+    /// The live client secrets themselves, the newest first, where something is signed with them: an HS256 id_token, an
+    /// assertion. Records carry them sealed, beside the client.
     #[serde(skip)]
-    pub shared_secret: Option<Secret<String>>,
+    pub shared_secrets: Vec<Secret<String>>,
     /// Who people are to it.
     #[serde(default, skip_serializing_if = "SubjectType::is_public")]
     pub subject_type: SubjectType,

@@ -4,12 +4,14 @@ mod published;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use crypto::{Algorithm, Audience, Expect, Expired, Purpose, Secret, ServerKeys, Unverified, Verified, VerifyingKey};
+use crypto::{
+    Algorithm, Audience, Expect, Expired, JwsError, Purpose, Secret, ServerKeys, Unverified, Verified, VerifyingKey,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::catalog::Realm;
-use crate::client::{Client, ClientAuthMethod, ClientAuthentication, ClientKeys};
+use crate::client::{Client, ClientAuthMethod, ClientAuthentication, ClientKeys, SecretAge};
 use crate::discovery::Endpoint;
 use crate::form::{self, Form};
 use crate::records::{FirstUse, OnceId};
@@ -60,6 +62,7 @@ impl<'c> Attested<'c, '_> {
 #[derive(Debug)]
 pub struct Once<'c> {
     client: &'c Client,
+    secret: Option<SecretAge>,
     id: OnceId,
     until: Time,
 }
@@ -81,7 +84,7 @@ impl<'c> Once<'c> {
     /// `invalid_client`: it was used before.
     pub fn settle(self, first: FirstUse) -> Result<Authenticated<'c>, Refusal> {
         match first {
-            FirstUse::Yes => Ok(Authenticated { client: self.client }),
+            FirstUse::Yes => Ok(Authenticated { client: self.client, secret: self.secret }),
             FirstUse::No => Err(failed(
                 Why::AssertionReplayed,
                 "the assertion was used before: make one for each request, with a `jti` of its own",
@@ -94,12 +97,18 @@ impl<'c> Once<'c> {
 #[derive(Clone, Copy, Debug)]
 pub struct Authenticated<'c> {
     client: &'c Client,
+    secret: Option<SecretAge>,
 }
 
 impl<'c> Authenticated<'c> {
     /// The client.
     pub fn client(&self) -> &'c Client {
         self.client
+    }
+
+    /// Which of its client secrets it has used, if any.
+    pub fn secret(&self) -> Option<SecretAge> {
+        self.secret
     }
 }
 
@@ -202,7 +211,7 @@ fn verified(
     assertion: &Secret<String>,
     published: Option<&ClientKeys>,
     now: Time,
-) -> Result<Assertion, Refusal> {
+) -> Result<(Assertion, Option<SecretAge>), Refusal> {
     let (issuer, endpoint) = (realm.issuer.as_str(), realm.issuer.endpoint(Endpoint::Token.path()));
     let ours = [issuer, endpoint.as_str()];
     let expect = Expect {
@@ -215,15 +224,22 @@ fn verified(
         expired: Expired::Refuse,
     };
     let token = Unverified::parse(assertion.expose()).map_err(|_| invalid())?;
-    let outcome = match (&client.authentication, published) {
+    let mut used = None;
+    let outcome: Result<Verified<Assertion>, _> = match (&client.authentication, published) {
         (ClientAuthentication::Keys(keys), _) | (ClientAuthentication::PublishedKeys(_), Some(keys)) => {
-            token.verify_any::<Assertion>(keys.keys(), &Expect { algorithms: &Algorithm::ASYMMETRIC, ..expect })
+            token.verify_any(keys.keys(), &Expect { algorithms: &Algorithm::ASYMMETRIC, ..expect })
         }
         (ClientAuthentication::PublishedKeys(_), None) => return Err(invalid()),
         (ClientAuthentication::Secret { methods, .. }, _) if methods.contains(&ClientAuthMethod::ClientSecretJwt) => {
-            let secret = client.shared_secret.as_ref().ok_or_else(invalid)?;
-            let key = VerifyingKey::from_shared_secret(secret).map_err(|_| invalid())?;
-            token.verify_with::<Assertion>(&key, &Expect { algorithms: &[Algorithm::HS256], ..expect })
+            let mut outcome = Err(JwsError::UnknownKey);
+            for (age, secret) in client.shared_secrets_at(now) {
+                let key = VerifyingKey::from_shared_secret(secret).map_err(|_| invalid())?;
+                let found = token.clone().verify_with(&key, &Expect { algorithms: &[Algorithm::HS256], ..expect });
+                if found.is_ok() {
+                    (used, outcome) = (Some(age), found);
+                }
+            }
+            outcome
         }
         (ClientAuthentication::Secret { .. } | ClientAuthentication::Public, _) => {
             return Err(failed(Why::ClientAuthenticationMethod, ASSERTION));
@@ -241,7 +257,7 @@ fn verified(
             "the assertion lives for more than an hour: make one for each request",
         ));
     }
-    Ok(said)
+    Ok((said, used))
 }
 
 /// Octets of a `jti` at the most.
@@ -276,7 +292,9 @@ impl Presented {
                 KeysWanted::new(client, published, assertion).map(Attested::Keys)
             }
             (_, Proof::Assertion(assertion)) => once(realm, client, assertion, None, now).map(Attested::Once),
-            (ClientAuthentication::Public, Proof::Nothing) => Ok(Attested::Proved(Authenticated { client })),
+            (ClientAuthentication::Public, Proof::Nothing) => {
+                Ok(Attested::Proved(Authenticated { client, secret: None }))
+            }
             (
                 ClientAuthentication::Keys(_) | ClientAuthentication::PublishedKeys(_),
                 Proof::Nothing | Proof::Secret(..),
@@ -287,14 +305,15 @@ impl Presented {
             (ClientAuthentication::Secret { .. }, Proof::Nothing) => {
                 Err(self.not_proved(Why::ClientAuthenticationMissing))
             }
-            (ClientAuthentication::Secret { methods, verifiers }, Proof::Secret(method, secret)) => {
-                let mut proved = false;
-                for verifier in verifiers {
-                    proved |= verifier.verify(keys, client.id.as_str(), secret.expose().as_bytes());
+            (ClientAuthentication::Secret { methods, verifiers, .. }, Proof::Secret(method, secret)) => {
+                let mut proved = None;
+                for (age, good, verifier) in client.live(verifiers, now) {
+                    // All of them are tried, whichever it is: time tells nothing.
+                    if verifier.verify(keys, client.id.as_str(), secret.expose().as_bytes()) & good {
+                        proved = proved.or(Some(age));
+                    }
                 }
-                if !proved {
-                    return Err(self.not_proved(Why::ClientSecretWrong));
-                }
+                let Some(proved) = proved else { return Err(self.not_proved(Why::ClientSecretWrong)) };
                 if !methods.contains(method) {
                     return Err(failed(
                         Why::ClientAuthenticationMethod,
@@ -302,7 +321,7 @@ impl Presented {
                     ));
                 }
                 not_ended(client, now)?;
-                Ok(Attested::Proved(Authenticated { client }))
+                Ok(Attested::Proved(Authenticated { client, secret: Some(proved) }))
             }
         }
     }
@@ -330,12 +349,12 @@ fn once<'c>(
     published: Option<&ClientKeys>,
     now: Time,
 ) -> Result<Once<'c>, Refusal> {
-    let said = verified(realm, client, assertion, published, now)?;
+    let (said, secret) = verified(realm, client, assertion, published, now)?;
     not_ended(client, now)?;
     let id = OnceId::new(&[realm.issuer.as_str(), client.uid.as_str(), &said.jti]);
     // It is taken for so long after its end; and another server's clock may be behind the one that forgets.
     let until = Time::from_secs(said.exp).plus_secs(2 * CLOCK_TOLERANCE_SECONDS);
-    Ok(Once { client, id, until })
+    Ok(Once { client, secret, id, until })
 }
 
 /// Asked once the client is proved: told to nobody but the client itself.

@@ -45,11 +45,13 @@ pub(crate) fn read<'c>(realm: &'c Realm, client: Option<&'c Client>, text: &str,
         leeway: CLOCK_TOLERANCE_SECONDS,
         expired: Expired::Accept,
     };
-    let shared = client.shared_secret.as_ref().filter(|_| client.id_token.algorithm == Algorithm::HS256);
-    let verified = match shared.map(VerifyingKey::from_shared_secret) {
-        // Only what this client's id_tokens are signed with: a public key must never pass for a secret.
-        Some(Ok(key)) => token.verify_with::<Claims>(&key, &Expect { algorithms: &[Algorithm::HS256], ..expect }),
-        Some(Err(_)) | None => token.verify::<Claims>(&realm.keys, &expect),
+    let shared = client.shared_secrets_at(now).filter(|_| client.id_token.algorithm == Algorithm::HS256);
+    let shared: Vec<_> = shared.filter_map(|(_, secret)| VerifyingKey::from_shared_secret(secret).ok()).collect();
+    // Only what this client's id_tokens are signed with: a public key must never pass for a secret.
+    let verified = if shared.is_empty() {
+        token.verify::<Claims>(&realm.keys, &expect)
+    } else {
+        token.verify_any(&shared, &Expect { algorithms: &[Algorithm::HS256], ..expect })
     };
     match verified.map(Verified::into_claims) {
         Ok(Claims { sub, sid, client_id: None, scope: None }) => Some(Hint { client, subject: Subject::new(sub), sid }),

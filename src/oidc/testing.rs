@@ -97,8 +97,9 @@ pub fn client() -> Client {
         authentication: ClientAuthentication::Secret {
             methods: BTreeSet::from([ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost]),
             verifiers: vec![verifier],
+            previous_ends: None,
         },
-        shared_secret: None,
+        shared_secrets: Vec::new(),
         subject_type: SubjectType::Public,
         sector_key: None,
         redirect_uris: vec![RedirectUri::parse(CALLBACK).unwrap()],
@@ -153,8 +154,25 @@ pub fn symmetric_client() -> Client {
     let secret = Secret::new(LONG_SECRET.to_owned());
     let verifier = SecretVerifier::new(&SERVER_KEYS, client.id.as_str(), &secret);
     let ClientAuthentication::Secret { methods, .. } = client.authentication else { unreachable!("it has a secret") };
-    let authentication = ClientAuthentication::Secret { methods, verifiers: vec![verifier] };
-    Client { authentication, shared_secret: Some(secret), id_token, ..self::client() }
+    let authentication = ClientAuthentication::Secret { methods, verifiers: vec![verifier], previous_ends: None };
+    Client { authentication, shared_secrets: vec![secret], id_token, ..self::client() }
+}
+
+/// The client secret before [`LONG_SECRET`].
+pub const LONG_SECRET_BEFORE: &str = "the client secret before, of more than thirty-two octets";
+
+/// The symmetric client while its secret is rotated: [`LONG_SECRET`] is the newest, the one before ends at `previous_ends`.
+pub fn rotating_client(previous_ends: Option<Time>) -> Client {
+    let mut client = symmetric_client();
+    let before = Secret::new(LONG_SECRET_BEFORE.to_owned());
+    let verifier = SecretVerifier::new(&SERVER_KEYS, client.id.as_str(), &before);
+    let ClientAuthentication::Secret { methods, mut verifiers, .. } = client.authentication else {
+        unreachable!("it has a secret")
+    };
+    verifiers.push(verifier);
+    client.shared_secrets.push(before);
+    client.authentication = ClientAuthentication::Secret { methods, verifiers, previous_ends };
+    client
 }
 
 /// The client with refresh tokens, and `offline_access` among its scopes.
@@ -192,6 +210,7 @@ pub fn service() -> Client {
         authentication: ClientAuthentication::Secret {
             methods: BTreeSet::from([ClientAuthMethod::ClientSecretBasic, ClientAuthMethod::ClientSecretPost]),
             verifiers: vec![verifier],
+            previous_ends: None,
         },
         redirect_uris: Vec::new(),
         grant_types: BTreeSet::from([GrantType::ClientCredentials]),

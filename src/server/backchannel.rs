@@ -28,6 +28,7 @@ use futures::future::{BoxFuture, join_all};
 use futures::stream::FuturesUnordered;
 use http::StatusCode;
 use oidc::catalog::Catalog;
+use oidc::client::SecretAge;
 use oidc::ids::Uid;
 use oidc::logout::{self, BackchannelLogout};
 use oidc::records::LogoutNotice;
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::call::{Call, Shared};
 use crate::entropy::Entropy;
+use crate::flow;
 use crate::outbound::{Ask, CallError, Outbound};
 
 #[cfg(test)]
@@ -263,7 +265,11 @@ async fn attempt(shared: &Shared, catalog: &Catalog, notice: &LogoutNotice) -> O
         return Outcome::Expired;
     }
     let jti = shared.entropy.uuid(now);
-    let token = match logout::logout_token(realm, client, logout, notice, jti, now) {
+    let secret = flow::secret_known_to(client, &*shared.store, now).await.unwrap_or_else(|error| {
+        complain(&error);
+        SecretAge::Previous
+    });
+    let token = match logout::logout_token(realm, client, logout, notice, secret, jti, now) {
         Ok(token) => token,
         Err(error) => return Outcome::Unsigned(error.to_string()),
     };

@@ -18,11 +18,12 @@ use oidc::authorize::{
     Answer, Binding, Checked, ConsentAsk, Decision, Fresh, Handle, Issued, PageError, Pause, Received, RedirectError,
     Stage, Waiting,
 };
-use oidc::client::{Client, GrantType};
+use oidc::client::{Client, GrantType, SecretAge};
 use oidc::discovery::Endpoint;
 use oidc::ids::{FamilyId, SessionId, Uid};
 use oidc::permission::Permissions;
-use store::StoreError;
+use oidc::time::Time;
+use store::{Store, StoreError};
 
 use crate::call::Call;
 use crate::headers::PagePolicy;
@@ -121,6 +122,15 @@ fn judged(call: &Call, received: Received) -> Result<(Checked<'_>, &Client), Sto
     Ok((checked, client))
 }
 
+/// Which client secret a client knows. One that has the newest has shown it: until then it may know the one before alone.
+pub(crate) async fn secret_known_to(client: &Client, store: &dyn Store, now: Time) -> Result<SecretAge, StoreError> {
+    match client.awaits_newest(now) {
+        None => Ok(SecretAge::Newest),
+        Some((newest, _)) if store.was_used(newest).await? => Ok(SecretAge::Newest),
+        Some(_) => Ok(SecretAge::Previous),
+    }
+}
+
 async fn decide<'c>(
     call: &'c Call,
     headers: &HeaderMap,
@@ -165,6 +175,7 @@ async fn decide<'c>(
         family: FamilyId::new(shared.entropy.uuid(call.now)),
         random: shared.entropy.bytes(),
         salt: shared.entropy.bytes(),
+        secret: secret_known_to(client, &*shared.store, call.now).await.map_err(&store_failed)?,
     };
     let issued = granted.issue(&fresh, &call.snapshot.catalog.server_keys, call.now).map_err(|(error, refusal)| {
         log_issue(call, client, &error);

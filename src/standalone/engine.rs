@@ -3,7 +3,7 @@
 //! Nothing is used before it is kept: UIDs and keys are on the disk before a catalog that depends on them is published.
 //! Everything else can be made again from them, so a process that is killed at any point goes on where it was.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use api::{ConditionType, Kind, ObjectKey, OidcProvider, Reason, Signing};
 use compile::inputs::USER_PASSWORD_TYPE;
 use compile::keys::schedule;
 use compile::passwords::Passwords;
-use compile::{Compiled, Mode, ObjectRef, ProviderMaterial, Synced};
+use compile::{Compiled, CredentialSecret, Mode, ObjectRef, ProviderMaterial, Synced};
 use crypto::rotation::advance;
 use crypto::{KeyRing, SigningKey};
 use oidc::catalog::{Catalog, Realm};
@@ -51,6 +51,8 @@ pub struct Engine {
     unsaved: bool,
     keys: Keys,
     issuers: IssuerKeys,
+    /// The epoch of the client secret that each file holds, as of the last pass.
+    handed_out: BTreeMap<(Uid, Option<String>), u64>,
     /// The hashes of passwords.
     pub passwords: Passwords,
     published: Option<Published>,
@@ -154,8 +156,21 @@ impl Engine {
                 tracing::warn!("{} was missing and is made anew: {loss}", folder.file(name).display());
             }
         }
-        let (published, report) = (None, Report::default());
-        Ok(Self { reader, folder, provider, reach, identities, unsaved, keys, issuers, passwords, published, report })
+        let (published, report, handed_out) = (None, Report::default(), BTreeMap::new());
+        Ok(Self {
+            reader,
+            folder,
+            provider,
+            reach,
+            identities,
+            unsaved,
+            keys,
+            issuers,
+            handed_out,
+            passwords,
+            published,
+            report,
+        })
     }
 
     /// The provider that is served.
@@ -176,6 +191,9 @@ impl Engine {
         let Observed { changed, forgotten, next } =
             self.identities.observe(&world.present, reading.problems.is_empty(), now, &mut fresh_uid);
         self.unsaved |= changed;
+        let newest = self.keys.seeds.newest();
+        let (rotated, rotation_due) = self.identities.rotate(world.applications(), newest, &self.handed_out, now);
+        self.unsaved |= rotated;
         if self.unsaved {
             self.folder.write(IDENTITIES, &self.identities.to_json())?;
             self.unsaved = false;
@@ -208,10 +226,16 @@ impl Engine {
             Some(changes) => changes,
             None => sync(self)?,
         };
+        self.handed_out = handed_out(&compiled, &credentials);
+        // What was handed out just now may let a rotation go on.
+        let mut then = self.identities.clone();
+        let (moves_on, _) = then.rotate(world.applications(), newest, &self.handed_out, now);
+        let rotation_due = rotation_due.into_iter().chain(moves_on.then_some(now)).min();
         let mut findings = self.findings(&world, &compiled, &credentials);
         findings.extend(refused);
         let news = self.report.update(findings);
-        Ok(Passed { serving, news, credentials, forgotten, next: next.into_iter().chain(due).chain(issuers_due).min() })
+        let next = next.into_iter().chain(due).chain(issuers_due).chain(rotation_due).min();
+        Ok(Passed { serving, news, credentials, forgotten, next })
     }
 
     fn look_up_passwords(&mut self, world: &World<'_>) {
@@ -318,6 +342,15 @@ impl Engine {
         }
         findings
     }
+}
+
+/// The epochs that applications, and accounts of them, have in their files.
+fn handed_out(compiled: &Compiled, changes: &Changes) -> BTreeMap<(Uid, Option<String>), u64> {
+    let stuck = |secret: &CredentialSecret| {
+        changes.conflicts.contains_key(&(secret.application.clone(), format!("{}.name", secret.path)))
+    };
+    let written = compiled.credentials.values().filter(|secret| !stuck(secret));
+    written.map(|secret| ((secret.application_uid.clone(), secret.account.clone()), secret.epoch)).collect()
 }
 
 /// Whether the state would be read as manifests. Hidden folders are not looked into.

@@ -7,8 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{Kind, ObjectKey};
-use compile::ObjectRef;
+use api::{Kind, ObjectKey, OidcApplicationSpec};
+use compile::rotation::{Advanced, Rotations};
+use compile::{Epoch, ObjectRef};
 use crypto::Seeds;
 use oidc::ids::Uid;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct Identity {
     /// Of a user: the digest of their claims, and when those changed last, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<ClaimsAt>,
+    /// Of an application: where its client secrets stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotations: Option<Rotations>,
 }
 
 /// The last change of a user's claims.
@@ -161,7 +165,8 @@ impl Identities {
             } else {
                 let claims = claims.clone().map(|digest| ClaimsAt { digest, updated_at: now });
                 let uid = make_uid().to_string();
-                let identity = Identity { uid, created: now, generation: 1, spec: spec.clone(), claims };
+                let identity =
+                    Identity { uid, created: now, generation: 1, spec: spec.clone(), claims, rotations: None };
                 self.objects.insert(object.clone(), identity);
                 changed = true;
             }
@@ -182,6 +187,34 @@ impl Identities {
         }
         let next = self.gone.values().min().filter(|_| complete).map(|since| since.saturating_add(LINGER_SECONDS));
         Observed { changed, forgotten, next }
+    }
+
+    /// Moves the client secrets of these applications on to where they should be at `now`. `newest` is the seed generation
+    /// that new ones are derived from; `published` says which epoch the file of an application, or of an account of it,
+    /// holds. Returns whether there is something to keep before it is used, and when something is due next.
+    pub fn rotate<'a>(
+        &mut self,
+        applications: impl Iterator<Item = (&'a ObjectRef, &'a OidcApplicationSpec)>,
+        newest: u32,
+        published: &BTreeMap<(Uid, Option<String>), u64>,
+        now: i64,
+    ) -> (bool, Option<i64>) {
+        let (mut changed, mut next) = (false, None);
+        for (object, spec) in applications {
+            let Some(identity) = self.objects.get_mut(object) else { continue };
+            let uid = Uid::new(identity.uid.clone());
+            let published = |account: Option<&str>| published.get(&(uid.clone(), account.map(str::to_owned))).copied();
+            let first = Epoch { generation: newest, epoch: 1 };
+            let known = identity.rotations.take();
+            changed |= known.is_none();
+            let known = known.unwrap_or_else(|| Rotations::begin(spec, first, 0));
+            let advanced = known.advance(spec, newest, published, now);
+            let Advanced { rotations, changed: moved, next: due } = advanced;
+            changed |= moved;
+            next = next.into_iter().chain(due).min();
+            identity.rotations = Some(rotations);
+        }
+        (changed, next)
     }
 
     /// The generations of the seed that client secrets were derived from so far.

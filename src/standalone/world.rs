@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::ObjectKey;
+use api::{ObjectKey, OidcApplicationSpec};
 use compile::inputs::{CLIENT_SECRET_INPUT_TYPE, USER_PASSWORD_TYPE};
 use compile::{Inputs, Mode, Object, ObjectRef, SecretInput, UserPassword, Verdict};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -77,6 +77,20 @@ impl<'a> World<'a> {
         })
     }
 
+    /// The applications that were not refused so far.
+    pub fn applications(&self) -> impl Iterator<Item = (&ObjectRef, &'a OidcApplicationSpec)> {
+        self.objects.iter().filter_map(|(object, (_, content))| match content {
+            Object::Application(application) => Some((object, &application.spec)),
+            Object::Provider(_)
+            | Object::User(_)
+            | Object::Group(_)
+            | Object::Resource(_)
+            | Object::Secret(_)
+            | Object::Namespace(_)
+            | Object::Other { .. } => None,
+        })
+    }
+
     /// The password Secrets that hold a password itself, as text or as octets that are none.
     pub fn secrets(&self) -> impl Iterator<Item = (&ObjectKey, &'a SecretManifest)> {
         self.secrets.iter().map(|(key, secret)| (key, *secret))
@@ -102,6 +116,9 @@ impl<'a> World<'a> {
                 metadata.creation_timestamp = jiff::Timestamp::from_second(identity.created).ok().map(Time);
                 if let Some(claims) = &identity.claims {
                     inputs.claims_changed.insert(Uid::new(identity.uid.clone()), claims.updated_at);
+                }
+                if let Some(rotations) = &identity.rotations {
+                    inputs.rotations.insert(Uid::new(identity.uid.clone()), rotations.clone());
                 }
             }
             let key = object.key.clone();

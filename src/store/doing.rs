@@ -24,4 +24,5 @@ pub(crate) const SETTLE_LOGOUT: &str = "settle a notice of a logout";
 pub(crate) const SPEND_CODE: &str = "spend a code";
 pub(crate) const TAKE_LOGOUTS: &str = "take up notices of logouts";
 pub(crate) const USE_ONCE: &str = "mark as used what may be used once";
+pub(crate) const WAS_USED: &str = "look whether something was used";
 pub(crate) const TOUCH_SESSION: &str = "write down that a session was used";

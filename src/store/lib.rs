@@ -206,6 +206,9 @@ pub trait Store: Send + Sync + 'static {
     /// Marks as used what may be used once; until `expires_at` nobody is the first again.
     fn use_once(&self, id: OnceId, expires_at: Time) -> Answer<'_, FirstUse>;
 
+    /// Whether it was marked as used, and is not forgotten yet.
+    fn was_used(&self, id: OnceId) -> Answer<'_, bool>;
+
     /// Deletes at most `limit` rows of each table that are of no use any more at `now`; answers how many went. A spent
     /// code goes together with its family, so that a replay is recognised for as long as there is something to revoke.
     /// Consents stay until they are withdrawn. Other writes wait meanwhile, so `limit` should be some hundreds, and the

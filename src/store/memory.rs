@@ -412,6 +412,10 @@ impl Store for Memory {
         })
     }
 
+    fn was_used(&self, id: OnceId) -> Answer<'_, bool> {
+        self.answer(doing::WAS_USED, move |tables| Ok(tables.used.contains_key(&id)))
+    }
+
     fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {
         self.answer(doing::PURGE, move |tables| {
             let Tables { codes, families, sessions, session_clients: _, logouts: _, used, consents: _ } = tables;

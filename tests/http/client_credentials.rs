@@ -18,7 +18,7 @@ fn orders() -> Client {
         id: ClientId::new(id),
         uid: Uid::new("app-3"),
         account: None,
-        authentication: ClientAuthentication::Secret { methods, verifiers: vec![verifier] },
+        authentication: ClientAuthentication::Secret { methods, verifiers: vec![verifier], previous_ends: None },
         resources: Vec::new(),
         introspects: [ORDERS.to_owned()].into(),
         ..service()

@@ -21,6 +21,7 @@ fn other() -> Client {
         authentication: ClientAuthentication::Secret {
             methods: BTreeSet::from([ClientAuthMethod::ClientSecretPost]),
             verifiers: vec![verifier],
+            previous_ends: None,
         },
         ..testing::client()
     }

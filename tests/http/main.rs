@@ -8,6 +8,7 @@ mod authorize;
 mod backchannel_logout;
 mod claims;
 mod client_credentials;
+mod client_secrets;
 mod consent;
 mod documents;
 mod formats;

@@ -218,6 +218,10 @@ impl Store for Counting {
         self.writing().use_once(id, expires_at)
     }
 
+    fn was_used(&self, id: OnceId) -> Answer<'_, bool> {
+        self.inner.was_used(id)
+    }
+
     fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {
         self.writing().purge(now, limit)
     }

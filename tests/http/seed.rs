@@ -81,7 +81,7 @@ async fn seed_per_application_the_id_token_is_signed_as_the_application_chose() 
 
 #[tokio::test]
 async fn t_p52_without_a_shared_secret_nothing_is_signed_with_it() {
-    let keyless = Client { shared_secret: None, ..symmetric_client() };
+    let keyless = Client { shared_secrets: Vec::new(), ..symmetric_client() };
     let provider = Provider::with(vec![keyless]);
     let fields = Browser::new(provider.clone()).authorize(GOOD).await;
     let answer = provider.redeem(&fields["code"], &[("client_secret", LONG_SECRET)]).await;

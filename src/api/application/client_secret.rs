@@ -114,17 +114,24 @@ pub struct SecretRotation {
     #[schemars(range(min = 0, max = 315_360_000))]
     pub period_seconds: i64,
 
-    /// Seconds for which the secret before it is still accepted. Default: 86400.
+    /// Seconds for which the secret before it is still accepted, from when the new one
+    /// stands in the Secret. Default: 86400.
     #[schemars(range(min = 0, max = 31_536_000))]
     pub overlap_seconds: i64,
 
-    /// Any text; every change of it rotates the secret at once.
+    /// Any text; every change of it rotates the secret at once, or at the end of an overlap
+    /// that has begun: to have it sooner, shorten overlapSeconds as well.
     pub trigger: Trigger,
+}
+
+impl SecretRotation {
+    /// What a manifest without a word about it gets.
+    pub const NEVER: Self = Self { period_seconds: 0, overlap_seconds: 86_400, trigger: Trigger(String::new()) };
 }
 
 impl Default for SecretRotation {
     fn default() -> Self {
-        Self { period_seconds: 0, overlap_seconds: 86_400, trigger: Trigger::default() }
+        Self::NEVER
     }
 }
 

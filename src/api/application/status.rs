@@ -54,7 +54,7 @@ pub struct ClientSecretStatus {
     #[schemars(length(max = 253))]
     pub secret_name: Option<String>,
 
-    /// How often it has been rotated.
+    /// The number of the secret: it rises by one with each rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<i64>,
 
@@ -63,7 +63,7 @@ pub struct ClientSecretStatus {
     #[schemars(length(max = 128))]
     pub observed_trigger: Option<String>,
 
-    /// When it was last rotated.
+    /// When it was last rotated, or since when its period is counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_rotation_time: Option<Time>,
 

@@ -13,6 +13,7 @@ use oidc::client::{
 use oidc::ids::{ClientId, Uid};
 use oidc::scope::ScopeSet;
 use oidc::subject::SubjectType;
+use oidc::time::Time;
 
 use super::{Application, Attached, Credentials, Principal, id_token_algorithm, userinfo_algorithm};
 use crate::provider::algorithm_of;
@@ -25,10 +26,10 @@ pub(crate) fn client(
     credentials: Credentials,
     sector_key: Option<Secret<String>>,
 ) -> Client {
-    let Credentials { verifiers, shared, secret: _ } = credentials;
+    let Credentials { verifiers, previous_ends, shared, secret: _ } = credentials;
     let spec = &application.object.spec;
     let OidcApplicationSpec { id_token, access_token, refresh_token, .. } = spec;
-    let authentication = authentication(&application.own, verifiers);
+    let authentication = authentication(&application.own, verifiers, previous_ends);
     let application_type = match spec.application_type {
         api::ApplicationType::Web => ApplicationType::Web,
         api::ApplicationType::Native => ApplicationType::Native,
@@ -59,7 +60,7 @@ pub(crate) fn client(
             (api::ConsentMode::Skip | api::ConsentMode::Required, _) => ConsentMode::Required,
         },
         authentication,
-        shared_secret: shared,
+        shared_secrets: shared,
         subject_type: match spec.subject_type {
             api::SubjectType::Public => SubjectType::Public,
             api::SubjectType::Pairwise => SubjectType::Pairwise,
@@ -144,14 +145,14 @@ pub(crate) fn account_client(
     uid: &Uid,
     credentials: Credentials,
 ) -> Client {
-    let Credentials { verifiers, shared, secret: _ } = credentials;
+    let Credentials { verifiers, previous_ends, shared, secret: _ } = credentials;
     Client {
         id: ClientId::new(account.client_id.clone()),
         uid: account.uid(uid),
         account: account.account.map(str::to_owned),
         expires_at: account.expires_at,
-        authentication: authentication(account, verifiers),
-        shared_secret: shared,
+        authentication: authentication(account, verifiers, previous_ends),
+        shared_secrets: shared,
         subject_type: SubjectType::Public,
         sector_key: None,
         redirect_uris: Vec::new(),
@@ -168,7 +169,11 @@ pub(crate) fn account_client(
 }
 
 /// Anything but a public client has to show a secret: one without a verifier never succeeds.
-fn authentication(principal: &Principal<'_>, verifiers: Vec<SecretVerifier>) -> ClientAuthentication {
+fn authentication(
+    principal: &Principal<'_>,
+    verifiers: Vec<SecretVerifier>,
+    previous_ends: Option<Time>,
+) -> ClientAuthentication {
     let authentication = principal.authentication;
     match authentication.type_ {
         api::ClientAuthenticationType::PrivateKeyJwt => match &principal.published {
@@ -180,7 +185,7 @@ fn authentication(principal: &Principal<'_>, verifiers: Vec<SecretVerifier>) -> 
             let secret = authentication.client_secret.clone().unwrap_or_default();
             let methods: BTreeSet<ClientAuthMethod> =
                 secret.methods.iter().filter_map(|method| ClientAuthMethod::from_wire(method.as_str())).collect();
-            ClientAuthentication::Secret { methods, verifiers }
+            ClientAuthentication::Secret { methods, verifiers, previous_ends }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Whoever proves itself under an application: the application, and each of its programmatic access accounts.
 
 use api::{
-    ClientAuthentication, ClientAuthenticationType, ClientSecretMethod, ObjectKey, PrivateKeyJwt, ProgrammaticAccess,
-    Reason,
+    ClientAuthentication, ClientAuthenticationType, ClientSecret, ClientSecretMethod, ObjectKey, PrivateKeyJwt,
+    ProgrammaticAccess, Reason, SecretRotation, SecretSource,
 };
 use crypto::{KeyError, PublicJwk};
 use oidc::client::{CalledUri, ClientKeys, PrivateAddresses, PublishedKeys, ResourceAccess};
@@ -10,7 +10,7 @@ use oidc::ids::Uid;
 use oidc::time::Time;
 use serde_json::{Map, Value};
 
-use super::secret::SecretSource;
+use super::secret::Source;
 use crate::credentials::{Plan, default_name};
 use crate::inputs::Inputs;
 use crate::verdict::Diagnostic;
@@ -35,7 +35,7 @@ pub(crate) struct Principal<'a> {
     /// Where its own keys are fetched from, if they do not stand in the manifest.
     pub(crate) published: Option<PublishedKeys>,
     /// Where its client secret comes from.
-    pub(crate) secret: SecretSource<'a>,
+    pub(crate) secret: Source<'a>,
     /// The APIs that it may call.
     pub(crate) resources: Vec<ResourceAccess>,
     /// When it ends.
@@ -89,6 +89,7 @@ impl<'a> Principal<'a> {
         let keys = authentication.private_key_jwt.as_ref().map(|own| client_keys(&path, own, diagnostics));
         let published = authentication.private_key_jwt.as_ref().and_then(|own| published(&path, own, diagnostics));
         let secret = authentication.client_secret.as_ref();
+        diagnostics.extend(secret.into_iter().flat_map(|secret| rotated_elsewhere(&path, secret)));
         let signs_with_secret =
             secret.is_some_and(|secret| secret.methods.contains(&ClientSecretMethod::ClientSecretJwt));
         Self {
@@ -101,7 +102,7 @@ impl<'a> Principal<'a> {
             signs_with_secret,
             keys,
             published,
-            secret: SecretSource::None,
+            secret: Source::None,
             resources: Vec::new(),
             expires_at: None,
         }
@@ -109,7 +110,7 @@ impl<'a> Principal<'a> {
 
     /// Looks up where its client secret comes from.
     pub(super) fn find_secret(&mut self, inputs: &'a Inputs, key: &ObjectKey, diagnostics: &mut Vec<Diagnostic>) {
-        self.secret = SecretSource::of(inputs, key, &self.path, self.authentication, diagnostics);
+        self.secret = Source::of(inputs, key, &self.path, self.authentication, diagnostics);
     }
 
     /// Lets its keys be fetched from private addresses too, where the policy that allows the application says so.
@@ -123,6 +124,23 @@ impl<'a> Principal<'a> {
     pub(crate) fn uid(&self, application: &Uid) -> Uid {
         self.account.map_or_else(|| application.clone(), |account| Uid::new(format!("{application}/{account}")))
     }
+}
+
+/// What is asked of the rotation of a secret that somebody else keeps. Its period is judged by the schema.
+fn rotated_elsewhere(path: &str, secret: &ClientSecret) -> Vec<Diagnostic> {
+    if secret.source != SecretSource::Reference {
+        return Vec::new();
+    }
+    let SecretRotation { period_seconds: _, overlap_seconds, trigger } = &secret.rotation;
+    let fields = [
+        ("trigger", !trigger.is_empty(), "leave it empty"),
+        ("overlapSeconds", *overlap_seconds != SecretRotation::NEVER.overlap_seconds, "leave it out"),
+    ];
+    let asked = fields.into_iter().filter(|(_, asked, _)| *asked).map(|(field, _, remedy)| {
+        let message = format!("with source Reference whoever wrote that Secret rotates it: {remedy}");
+        Diagnostic::new(Reason::UnsupportedValue, format!("{path}.clientSecret.rotation.{field}"), message)
+    });
+    asked.collect()
 }
 
 /// The address of the keys. A stored object may be older than the schema.

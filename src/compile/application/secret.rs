@@ -1,8 +1,9 @@
 //! The client secret: derived, or taken from a Secret whose owner typed it for that.
 
 use api::{ClientAuthentication, Reason};
-use crypto::{Derivation, DerivedPurpose, Secret, SecretVerifier};
+use crypto::{Derivation, DeriveError, DerivedPurpose, Secret, SecretVerifier};
 use oidc::ids::Uid;
+use oidc::time::Time;
 use oidc::uri::Issuer;
 
 use super::Principal;
@@ -10,12 +11,13 @@ use crate::CredentialSecret;
 use crate::credentials::Values;
 use crate::inputs::{CLIENT_SECRET_INPUT_TYPE, Epoch, Inputs, Mode, SecretInput};
 use crate::provider::Able;
+use crate::rotation::{Rotation, Rotations};
 use crate::verdict::Diagnostic;
 use api::ObjectKey;
 
 /// Where the client secret comes from.
 #[derive(Debug)]
-pub(crate) enum SecretSource<'a> {
+pub(crate) enum Source<'a> {
     /// There is none: a public client, or a reference that leads nowhere.
     None,
     /// It is derived.
@@ -24,7 +26,7 @@ pub(crate) enum SecretSource<'a> {
     Referenced(&'a Secret<Vec<u8>>),
 }
 
-impl<'a> SecretSource<'a> {
+impl<'a> Source<'a> {
     /// Follows the reference, if there is one.
     pub(super) fn of(
         inputs: &'a Inputs,
@@ -83,10 +85,12 @@ fn is_client_secret(bytes: &[u8]) -> bool {
 /// What a principal proves itself with.
 #[derive(Debug, Default)]
 pub(crate) struct Credentials {
-    /// One for each live client secret.
+    /// One for each live client secret, the newest first.
     pub(crate) verifiers: Vec<SecretVerifier>,
-    /// The newest client secret itself, where something is signed with it.
-    pub(crate) shared: Option<Secret<String>>,
+    /// When the one before the newest ends.
+    pub(crate) previous_ends: Option<Time>,
+    /// The client secrets themselves in the same order, where something is signed with them.
+    pub(crate) shared: Vec<Secret<String>>,
     /// The Secret to write.
     pub(crate) secret: Option<CredentialSecret>,
 }
@@ -100,13 +104,17 @@ pub(crate) fn credentials(
     principal: &Principal<'_>,
     issuer: &Issuer,
     able: Able<'_>,
-    epoch: Option<Epoch>,
+    rotations: Option<&Rotations>,
 ) -> Result<Option<Credentials>, Diagnostic> {
     let (key, uid) = application;
     let Able { issuer: _, uid: provider_uid, material } = able;
     let Some(plan) = &principal.plan else { return Ok(Some(Credentials::default())) };
-    let Epoch { generation, epoch } = epoch.unwrap_or(Epoch { generation: material.seeds.newest(), epoch: 1 });
-    let derive = |purpose, data_key: Option<&str>| {
+    let newest = material.seeds.newest();
+    let rotation = rotations.map_or_else(
+        || Rotation::begin(Epoch { generation: newest, epoch: 1 }),
+        |rotations| rotations.of(principal.account, newest),
+    );
+    let derive = |Epoch { generation, epoch }, purpose, data_key: Option<&str>| {
         material.seeds.derive(&Derivation {
             generation,
             provider_uid: provider_uid.as_str(),
@@ -117,29 +125,40 @@ pub(crate) fn credentials(
             epoch,
         })
     };
-    let verifier = |secret: &Secret<String>| SecretVerifier::new(&material.server_keys, &principal.client_id, secret);
-    let generated = match &principal.secret {
-        SecretSource::None => return Ok(None),
-        SecretSource::Referenced(secret) => match String::from_utf8(secret.expose().clone()) {
-            Ok(text) => Ok((Secret::new(text), None)),
+    let client_secret = |epoch| derive(epoch, DerivedPurpose::ClientSecret, None);
+    let handed_out = rotation.next.unwrap_or(rotation.current());
+    // The one that is to be handed out comes first.
+    let generated = || -> Result<_, DeriveError> {
+        let older = rotation.next.map(|_| rotation.current()).or(rotation.previous);
+        let live = std::iter::once(handed_out).chain(older).map(client_secret).collect::<Result<Vec<_>, _>>()?;
+        Ok((live.first().cloned(), live))
+    };
+    let live = match &principal.secret {
+        Source::None => return Ok(None),
+        Source::Referenced(secret) => match String::from_utf8(secret.expose().clone()) {
+            Ok(text) => Ok((None, vec![Secret::new(text)])),
             Err(_) => return Ok(None),
         },
-        SecretSource::Generated => {
-            derive(DerivedPurpose::ClientSecret, None).map(|secret| (secret.clone(), Some(secret)))
-        }
+        Source::Generated => generated(),
     };
-    let written = generated.and_then(|(shared, handed_out)| {
-        let values = Values { client_id: &principal.client_id, client_secret: handed_out.as_ref(), issuer };
-        let data = plan.render(&values, |key| derive(DerivedPurpose::DerivedKey, Some(key)))?;
-        Ok((shared, data))
+    let written = live.and_then(|(client_secret, live)| {
+        let values = Values { client_id: &principal.client_id, client_secret: client_secret.as_ref(), issuer };
+        let keys = rotation.keys_of(handed_out);
+        let data = plan.render(&values, |key| derive(keys, DerivedPurpose::DerivedKey, Some(key)))?;
+        Ok((live, data))
     });
-    let (shared, data) = written.map_err(|error| {
+    let (live, data) = written.map_err(|error| {
         Diagnostic::new(Reason::SeedMissing, format!("{}.clientSecret", principal.path), error.to_string())
     })?;
-    let secret = plan.secret(key, uid, &principal.path, epoch, data);
+    let settings = principal.authentication.client_secret.as_ref().map(|secret| &secret.rotation);
+    let ends = rotation.previous_ends(settings).filter(|_| rotation.next.is_none() && live.len() > 1);
+    let place = (principal.account, principal.path.as_str());
+    let secret = plan.secret(key, uid, place, (handed_out.epoch, rotation.next.is_some()), data);
+    let verifier = |secret: &Secret<String>| SecretVerifier::new(&material.server_keys, &principal.client_id, secret);
     Ok(Some(Credentials {
-        verifiers: vec![verifier(&shared)],
-        shared: Some(shared).filter(|_| principal.signs_with_secret),
+        verifiers: live.iter().map(verifier).collect(),
+        previous_ends: ends.map(Time::from_secs),
+        shared: if principal.signs_with_secret { live } else { Vec::new() },
         secret: (!principal.name_is_taken).then_some(secret),
     }))
 }

@@ -68,8 +68,8 @@ fn t_k10_what_makes_a_secret_ours_cannot_be_said_by_others() {
     let secret = plan.secret(
         &ObjectKey::new("team-a", "notes"),
         &Uid::new("real"),
-        "spec.clientAuthentication",
-        1,
+        (None, "spec.clientAuthentication"),
+        (1, false),
         BTreeMap::new(),
     );
     assert_eq!(secret.labels[APPLICATION_UID_LABEL], "real");

@@ -10,8 +10,8 @@ use oidc::uri::Issuer;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, RecordError};
-use crate::inputs::Epoch;
 use crate::keys::{signing_data, signing_keys};
+use crate::rotation::{Rotation, Rotations, is_zero};
 
 /// What the servers and a later controller must know of an application.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,17 +23,26 @@ pub struct ClientPayload {
     /// Its programmatic access accounts, which are served with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<Arc<Client>>,
-    /// Client secrets that something is signed with, sealed, by client ID.
+    /// The newest client secrets that something is signed with, sealed, by client ID.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     shared_secrets: BTreeMap<String, String>,
+    /// The ones before those, while a rotation overlaps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    previous_secrets: BTreeMap<String, String>,
     /// The key of its sector, sealed, where it sees pairwise subjects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sector_key: Option<String>,
     /// The client ID that it chose and holds, refused or not.
     #[serde(rename = "clientID", default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Where the derivation of its secrets stands: the authority, of which the status is a copy.
-    pub secrets: Epoch,
+    /// Where its client secret stands: the authority, of which the status is a copy.
+    secrets: Rotation,
+    /// The same of each of its accounts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    account_secrets: BTreeMap<String, Rotation>,
+    /// The highest epoch of any account that is gone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    spent_epoch: u64,
     /// The issuer of its own that it holds, refused or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     issuer: Option<SealedIssuer>,
@@ -66,8 +75,8 @@ pub struct ClientParts {
     pub accounts: Vec<Arc<Client>>,
     /// See [`ClientPayload::client_id`].
     pub client_id: Option<String>,
-    /// See [`ClientPayload::secrets`].
-    pub secrets: Epoch,
+    /// Where the client secrets stand.
+    pub secrets: Rotations,
     /// The issuer of its own that it holds, once that has keys.
     pub issuer: Option<DedicatedIssuer>,
 }
@@ -88,12 +97,15 @@ impl ClientPayload {
     pub fn new(place: Place<'_>, parts: ClientParts) -> Self {
         let Place { keys, provider, application } = place;
         let ClientParts { client, accounts, client_id, secrets, issuer } = parts;
-        let seal = |client: &Arc<Client>| {
-            let secret = client.shared_secret.as_ref()?;
-            let aad = aad(provider, application, &shared_secret(client));
-            Some((client.id.to_string(), super::seal(keys, &aad, secret)))
+        let seal = |index: usize, field: fn(&Client) -> String| {
+            let clients = client.iter().chain(&accounts);
+            let sealed = clients.filter_map(|client| {
+                let aad = aad(provider, application, &field(client));
+                Some((client.id.to_string(), super::seal(keys, &aad, client.shared_secrets.get(index)?)))
+            });
+            sealed.collect()
         };
-        let shared_secrets = client.iter().chain(&accounts).filter_map(seal).collect();
+        let (shared_secrets, previous_secrets) = (seal(0, shared_secret), seal(1, previous_secret));
         let sector_key = client.as_ref().and_then(|client| client.sector_key.as_ref());
         let sector_key = sector_key.map(|key| super::seal(keys, &aad(provider, application, SECTOR_KEY), key));
         let issuer = issuer.map(|DedicatedIssuer { issuer, keys: ring }| {
@@ -105,7 +117,19 @@ impl ClientPayload {
             });
             SealedIssuer { url: issuer.as_str().to_owned(), keys: sealed.collect() }
         });
-        Self { client, accounts, shared_secrets, sector_key, client_id, secrets, issuer }
+        let Rotations { own: secrets, accounts: account_secrets, spent: spent_epoch } = secrets;
+        Self {
+            client,
+            accounts,
+            shared_secrets,
+            previous_secrets,
+            sector_key,
+            client_id,
+            secrets,
+            account_secrets,
+            spent_epoch,
+            issuer,
+        }
     }
 
     /// Reads a record, and holds the clients against its source. A secret that does not come out of its seal is an error:
@@ -120,16 +144,21 @@ impl ClientPayload {
         if !payload.clients().all(is_own) {
             return Err(RecordError::Source);
         }
-        let Self { client, accounts, shared_secrets, sector_key, .. } = &mut payload;
+        let Self { client, accounts, shared_secrets, previous_secrets, sector_key, .. } = &mut payload;
         if let Some((client, sealed)) = client.as_mut().zip(sector_key.as_ref()) {
             let aad = aad(&record.provider, &record.source_uid, SECTOR_KEY);
             Arc::make_mut(client).sector_key = Some(super::unseal(keys, &aad, sealed, "the sector key")?);
         }
         for client in client.iter_mut().chain(accounts) {
-            let Some(sealed) = shared_secrets.get(client.id.as_str()) else { continue };
-            let aad = aad(&record.provider, &record.source_uid, &shared_secret(client));
-            let secret = super::unseal(keys, &aad, sealed, "the client secret")?;
-            Arc::make_mut(client).shared_secret = Some(secret);
+            let Some(newest) = shared_secrets.get(client.id.as_str()) else { continue };
+            let previous = previous_secrets.get(client.id.as_str());
+            let sealed = [(Some(newest), shared_secret(client)), (previous, previous_secret(client))];
+            let mut secrets = Vec::new();
+            for (sealed, field) in sealed.iter().filter_map(|(sealed, field)| Some((sealed.as_ref()?, field))) {
+                let aad = aad(&record.provider, &record.source_uid, field);
+                secrets.push(super::unseal(keys, &aad, sealed, "the client secret")?);
+            }
+            Arc::make_mut(client).shared_secrets = secrets;
         }
         Ok(payload)
     }
@@ -152,6 +181,12 @@ impl ClientPayload {
         Ok(Some(DedicatedIssuer { issuer, keys }))
     }
 
+    /// Where the client secrets stand.
+    pub fn rotations(&self) -> Rotations {
+        let Self { secrets, account_secrets, spent_epoch, .. } = self;
+        Rotations { own: secrets.clone(), accounts: account_secrets.clone(), spent: *spent_epoch }
+    }
+
     /// The client and its accounts.
     pub fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
         self.client.iter().chain(&self.accounts)
@@ -162,6 +197,10 @@ const SECTOR_KEY: &str = "spec.payload.sectorKey";
 
 fn shared_secret(client: &Client) -> String {
     format!("spec.payload.sharedSecrets.{}", client.id)
+}
+
+fn previous_secret(client: &Client) -> String {
+    format!("spec.payload.previousSecrets.{}", client.id)
 }
 
 fn signing_key(name: &str) -> String {

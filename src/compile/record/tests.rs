@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::inputs::Epoch;
+use crate::rotation::{Rotation, Rotations};
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$4bqBoMvMxTVmPuC1nQ5ZFA8vbXKO6Xqo6X9nU6pEDfM";
 
@@ -32,6 +33,11 @@ fn record(payload: &Value) -> Record {
     Record::new(&keys(1), Subject::Client, &Uid::new("p"), (&key, &uid), payload)
 }
 
+fn first(epoch: u64) -> Rotations {
+    let own = Rotation::begin(Epoch { generation: 1, epoch });
+    Rotations { own, accounts: [].into(), spent: 0 }
+}
+
 fn nothing() -> Value {
     json!({"client": null, "secrets": {"generation": 1, "epoch": 3}})
 }
@@ -40,7 +46,7 @@ fn nothing() -> Value {
 fn what_was_written_is_read() {
     let payload = ClientPayload::read(&keys(1), &record(&nothing())).unwrap();
     assert!(payload.client.is_none());
-    assert_eq!(payload.secrets, Epoch { generation: 1, epoch: 3 });
+    assert_eq!(payload.rotations(), first(3));
 }
 
 #[test]
@@ -151,21 +157,23 @@ fn ring() -> Vec<crypto::RingKey> {
     KEYS.clone()
 }
 
+const PREVIOUS_SECRET: &str = "the one before, of no less than 32 octets";
+
 /// The record of the notes application with an HS256 id_token, as JSON; and the same read back.
 fn symmetric(application: &Uid) -> (Value, Result<ClientPayload, RecordError>) {
     let mut client = oidc::testing::symmetric_client();
     client.uid = application.clone();
+    client.shared_secrets.push(crypto::Secret::new(PREVIOUS_SECRET.to_owned()));
     client.sector_key = Some(crypto::Secret::new("the key of a sector".to_owned()));
     let (provider, keys, key) = (Uid::new("p"), keys(1), source().0);
     let place = Place { keys: &keys, provider: &provider, application };
-    let epoch = Epoch { generation: 1, epoch: 1 };
     let payload = ClientPayload::new(
         place,
         ClientParts {
             client: Some(std::sync::Arc::new(client)),
             accounts: Vec::new(),
             client_id: None,
-            secrets: epoch,
+            secrets: first(1),
             issuer: Some(DedicatedIssuer {
                 issuer: oidc::uri::Issuer::parse("https://notes.example.com").unwrap(),
                 keys: ring(),
@@ -180,15 +188,20 @@ fn symmetric(application: &Uid) -> (Value, Result<ClientPayload, RecordError>) {
 fn t_k08_what_is_secret_in_a_client_travels_sealed_and_for_its_own_application_alone() {
     let (_, uid) = source();
     let (written, read) = symmetric(&uid);
-    assert!(!written.to_string().contains(oidc::testing::LONG_SECRET), "{written}");
+    for secret in [oidc::testing::LONG_SECRET, PREVIOUS_SECRET] {
+        assert!(!written.to_string().contains(secret), "{written}");
+    }
     assert_eq!(written, symmetric(&uid).0, "sealed alike, so that nothing is written that did not change");
     assert!(!written.to_string().contains("the key of a sector"), "{written}");
     let client = read.unwrap().client.unwrap();
-    assert_eq!(client.shared_secret.as_ref().unwrap().expose(), oidc::testing::LONG_SECRET);
+    let secrets: Vec<&String> = client.shared_secrets.iter().map(crypto::Secret::expose).collect();
+    assert_eq!(secrets, [oidc::testing::LONG_SECRET, PREVIOUS_SECRET]);
     assert_eq!(client.sector_key.as_ref().unwrap().expose(), "the key of a sector");
 
     let other = symmetric(&Uid::new("7d1e9b0c-0000-4000-8000-000000000000")).0;
-    for (field, what) in [("sharedSecrets", "client secret"), ("sectorKey", "sector key")] {
+    for (field, what) in
+        [("sharedSecrets", "client secret"), ("previousSecrets", "client secret"), ("sectorKey", "sector key")]
+    {
         let mut moved = written.clone();
         moved[field] = other[field].clone();
         let error = ClientPayload::read(&keys(1), &record(&moved)).unwrap_err();
@@ -211,11 +224,15 @@ fn t_k08_what_is_secret_in_a_client_travels_sealed_and_for_its_own_application_a
         let jwk: Value = serde_json::from_str(key.key.to_private_jwk().expose()).unwrap();
         assert!(!written.to_string().contains(jwk["d"].as_str().unwrap()), "{written}");
     }
+    // Nor does the one before pass for the newest.
+    let mut moved = written.clone();
+    moved["sharedSecrets"] = written["previousSecrets"].clone();
+    ClientPayload::read(&keys(1), &record(&moved)).unwrap_err();
     let mut moved = written.clone();
     moved["issuer"] = other["issuer"].clone();
     let error = issuer(&moved).unwrap_err();
     assert!(matches!(&error, RecordError::Payload(why) if why.contains("a signing key")), "{error}");
 
     let bare = oidc::testing::client();
-    assert!(bare.shared_secret.is_none(), "what nothing is signed with is not known to servers");
+    assert!(bare.shared_secrets.is_empty(), "what nothing is signed with is not known to servers");
 }

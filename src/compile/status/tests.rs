@@ -1,12 +1,21 @@
 use api::ConditionType as C;
 
 use super::*;
+use crate::verdict::SecretFacts;
 
 const NOW: &str = "2026-05-05T00:00:00Z";
 const BEFORE: &str = "2026-01-01T00:00:00Z";
 
 fn application(diagnostics: Vec<Diagnostic>, served: bool) -> Verdict {
-    let credentials = Credentials::ClientSecret { secret_name: "notes-oidc".to_owned(), epoch: Some(3) };
+    let credentials = Credentials::ClientSecret {
+        secret_name: "notes-oidc".to_owned(),
+        generated: Some(SecretFacts {
+            epoch: 3,
+            trigger: "leak".to_owned(),
+            since: Some(1_767_225_600),
+            previous_ends: Some(1_767_312_000),
+        }),
+    };
     let facts =
         ApplicationFacts { client_id: Some("team-a.notes".to_owned()), credentials, ..ApplicationFacts::default() };
     Verdict { uid: None, generation: Some(7), diagnostics, served, facts: Facts::Application(facts) }
@@ -40,7 +49,12 @@ fn all_is_well() {
     let all = Servers { serving: 2, loaded: 2 };
     assert_eq!(found(&verdict, &observed(Some(all), &[])), expect);
     let status = application_status(&verdict, &observed(None, &[]));
-    assert_eq!(status.client_secret.unwrap().epoch, Some(3));
+    let secret = serde_json::to_value(status.client_secret).unwrap();
+    let expect = serde_json::json!({
+        "secretName": "notes-oidc", "epoch": 3, "observedTrigger": "leak",
+        "lastRotationTime": "2026-01-01T00:00:00Z", "previousExpirationTime": "2026-01-02T00:00:00Z",
+    });
+    assert_eq!(secret, expect);
     assert!(status.conditions.iter().all(|condition| !condition.message.is_empty()), "kubectl describe shows it");
 }
 
@@ -88,7 +102,7 @@ fn credentials_are_ready_when_those_of_every_account_are() {
         credentials,
         served,
     };
-    let secret = || Credentials::ClientSecret { secret_name: "s".to_owned(), epoch: None };
+    let secret = || Credentials::ClientSecret { secret_name: "s".to_owned(), generated: None };
     let check = |own, accounts: Vec<AccountFacts>, expect: (ConditionStatus, Reason), message: &str| {
         let mut verdict = application(Vec::new(), true);
         verdict.facts = Facts::Application(ApplicationFacts { credentials: own, accounts, ..Default::default() });

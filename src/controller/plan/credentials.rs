@@ -173,6 +173,11 @@ impl View<'_> {
         }
         match difference(found, &body) {
             Difference::None => {}
+            // One that waits to take the place of another that is good as well.
+            Difference::Data if gate(progress).is_some() && secret.is_rotating => {
+                let waiting = gate(progress).map(|gate| Diagnostic { reason: Reason::Rotating, ..gate });
+                return Step::Done(waiting.into_iter().collect());
+            }
             Difference::Data if gate(progress).is_some() => return Step::Done(gate(progress).into_iter().collect()),
             Difference::Data | Difference::Metadata => {
                 return Step::Write(Box::new(Write::ApplySecret(key.clone(), body, found.uid.clone())));

@@ -1,11 +1,13 @@
 //! The plan against an API server in memory: what it ends in, and what it never does on the way.
 
+mod rotation;
 mod simulation;
 
 use api::Kind;
 use proptest::prelude::*;
 use serde_json::json;
 
+use self::rotation::{rotate, with_trigger};
 use self::simulation::{Simulation, Written};
 use super::*;
 
@@ -384,7 +386,7 @@ proptest! {
 
     /// Whatever happens in whatever order, the end is the same, and no Secret is ever published that a server refuses.
     #[test]
-    fn f12_every_history_ends_alike(steps in proptest::collection::vec(0_u8..11, 1..24)) {
+    fn f12_every_history_ends_alike(steps in proptest::collection::vec(0_u8..14, 1..32)) {
         let mut simulation = Simulation::new();
         simulation.servers(2);
         let account = json!({"programmaticAccess": [{"name": "job"}]});
@@ -400,12 +402,20 @@ proptest! {
                 7 => simulation.restart(),
                 8 => simulation.application("notes", account.clone()),
                 9 => drop(simulation.lose_secret("notes.job-oidc")),
+                10 => simulation.application("notes", with_trigger("a")),
+                11 => simulation.application("notes", with_trigger("b")),
+                12 => simulation.recompile(),
                 _ => drop(simulation.step()),
             }
         }
         simulation.go_on(0);
         simulation.application("notes", account);
-        simulation.settle();
+        // An overlap may have to end first.
+        for _ in 0..3 {
+            rotate(&mut simulation);
+            simulation.wait(86_400);
+        }
+        rotate(&mut simulation);
         for secret in ["notes-oidc", "notes.job-oidc"] {
             simulation.check_that_what_is_published_is_accepted(&ObjectKey::new("team-a", secret));
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{ObjectKey, OidcApplication, OidcUser};
-use compile::inputs::{Epoch, Holdings};
+use compile::inputs::Holdings;
 use compile::names::{Name, Names};
 use compile::record::{ClaimsAt, KnownPassword, Record, UserPayload};
 use compile::{Compiled, Synced};
@@ -18,7 +18,7 @@ impl World {
     pub(crate) fn compile(&mut self, now: i64) -> Compiled {
         self.material_inputs();
         self.issuer_keys_of_records();
-        self.derivations();
+        self.rotate(now);
         self.holders(now);
         self.claims(now);
         self.password_inputs();
@@ -30,6 +30,7 @@ impl World {
         let compiled = compile::compile(&synced);
         self.inputs = synced.into_inner();
         self.inputs.applications.extend(waiting);
+        self.judge_rotations(&compiled, now);
         compiled
     }
 
@@ -68,7 +69,8 @@ impl World {
     pub(crate) fn remembered(&self, provider: &ObjectKey) -> (BTreeMap<u32, String>, bool) {
         let uid = self.inputs.providers.get(provider).and_then(|object| object.metadata.uid.as_deref());
         let here = self.records.values().filter(|found| Some(found.record.provider.as_str()) == uid);
-        let used: BTreeSet<u32> = here.filter_map(|found| Some(found.noted.secrets?.generation)).collect();
+        let rotations = here.filter_map(|found| found.noted.rotations());
+        let used: BTreeSet<u32> = rotations.flat_map(|one| one.generations().collect::<Vec<_>>()).collect();
         let noted = self.provider_records.get(provider).filter(|found| !self.is_forged(found));
         let noted = noted.map(|record| &record.noted.seeds);
         let remembered = noted.into_iter().flatten().filter(|(generation, _)| used.contains(generation));
@@ -89,29 +91,6 @@ impl World {
         let mut providers = self.inputs.providers.iter();
         let found = providers.find(|(_, object)| object.metadata.uid.as_deref() == Some(uid.as_str()));
         found.map(|(key, _)| key.clone())
-    }
-
-    /// An epoch never repeats and never falls. The record is the authority; without it, the Secret says up to where the
-    /// epochs were used.
-    fn derivations(&mut self) {
-        let mut epochs = BTreeMap::new();
-        for (key, object) in &self.inputs.applications {
-            let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
-            let recorded = self.records_of.get(&uid).into_iter().flatten().filter_map(|id| self.records.get(id));
-            let recorded = recorded.filter_map(|record| record.noted.secrets).max_by_key(|derivation| derivation.epoch);
-            let derivation = recorded.or_else(|| {
-                let provider = self.provider_of(object);
-                let generation = self.inputs.materials.get(&provider)?.seeds.newest();
-                let used = self.credentials_of.get(&uid).into_iter().flatten();
-                let used = used.filter(|secret| secret.namespace == key.namespace);
-                let used = used.filter_map(|secret| self.credentials.get(secret)?.epoch()).max();
-                Some(Epoch { generation, epoch: used.map_or(1, |used| used.saturating_add(1)) })
-            });
-            if let Some(derivation) = derivation {
-                epochs.insert(uid, derivation);
-            }
-        }
-        self.inputs.epochs = epochs;
     }
 
     /// Who has a name keeps it: the records say so, and of a Secret its label.

@@ -136,12 +136,15 @@ impl World {
     fn put_record(&mut self, id: RecordId, record: ObservedRecord) -> Touched {
         let before = self.records.get(&id).map(|before| before.noted.clone());
         let mut objects: std::collections::BTreeSet<_> = self.source_of(&id).into_iter().collect();
-        let derivation = record.noted.secrets;
         let uid = record.record.source_uid.clone();
+        let rotations = record.noted.rotations();
+        let assumed = rotations.is_none_or(|rotations| self.inputs.rotations.get(&uid) == Some(&rotations));
         // What the last compilation assumed is no news.
         let expected = before.as_ref() == Some(&record.noted)
+            || assumed
+                && before.as_ref().is_some_and(|before| before.without_rotations() == record.noted.without_rotations())
             || before.is_none()
-                && derivation.is_none_or(|epoch| self.inputs.epochs.get(&uid) == Some(&epoch))
+                && assumed
                 && record
                     .noted
                     .claims
@@ -199,6 +202,8 @@ impl World {
             SecretType::Credentials => {
                 let mut touched = self.drop_credentials(&key);
                 if let Some(uid) = secret.application() {
+                    // A rotation may go on from here.
+                    touched.inputs |= self.rotations.waits(&uid);
                     touched.objects.extend(self.application(&uid));
                     self.credentials_of.entry(uid).or_default().insert(key.clone());
                 }

@@ -8,7 +8,7 @@ use crate::acr::Acr;
 use crate::audience;
 use crate::browser_state::{self, BrowserState};
 use crate::catalog::Realm;
-use crate::client::{Client, ConsentMode, OfflineAccess, ResponseType};
+use crate::client::{Client, ConsentMode, OfflineAccess, ResponseType, SecretAge};
 use crate::family;
 use crate::ids::{CodeId, FamilyId};
 use crate::issue::{self, Basis, IssueError};
@@ -76,6 +76,8 @@ pub struct Fresh {
     pub random: [u8; 16],
     /// For the `session_state`.
     pub salt: [u8; 16],
+    /// Which client secret the client knows, as far as anybody can tell: [`Client::awaits_newest`].
+    pub secret: SecretAge,
 }
 
 /// What a granted request leads to.
@@ -225,6 +227,7 @@ impl Granted<'_> {
             scope: &scope,
             target: target.as_ref().ok(),
             family: fresh.family,
+            secret: fresh.secret,
         };
         match issue::from_authorization_endpoint(&basis, (realm, keys), response_type, code_text, now, fresh.random) {
             Ok(tokens) => fields.extend(tokens),

@@ -1,6 +1,7 @@
 use super::*;
 use crate::client::{
-    ApplicationType, ConsentMode, GrantType, OfflineAccess, Pkce, RefreshTokenIssuance, ResponseMode, UserAccess,
+    ApplicationType, ConsentMode, GrantType, OfflineAccess, Pkce, RefreshTokenIssuance, ResponseMode, SecretAge,
+    UserAccess,
 };
 use crate::ids::{FamilyId, GroupName, SessionId};
 use crate::opaque::Opaque;
@@ -256,6 +257,7 @@ fn consent(
                 code: Opaque::new(Uuid::from_u128(42), [5; 32]),
                 family: FamilyId::new(Uuid::from_u128(43)),
                 random: [6; 16],
+                secret: SecretAge::Newest,
             };
             Ok(granted.issue(&fresh, &SERVER_KEYS, NOW).unwrap())
         }

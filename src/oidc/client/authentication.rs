@@ -6,6 +6,7 @@ use crypto::{Algorithm, Jwks, KeyError, PublicJwk, SecretVerifier, VerifyingKey}
 use serde::{Deserialize, Serialize};
 
 use super::published_keys::PublishedKeys;
+use crate::time::Time;
 
 wire_enum! {
     /// How a client proves itself at the token endpoint (OIDC Core §9).
@@ -33,8 +34,11 @@ pub enum ClientAuthentication {
     Secret {
         /// Methods that it may use.
         methods: BTreeSet<ClientAuthMethod>,
-        /// One for each live secret; two while a rotation overlaps.
+        /// One for each live secret, the newest first; two while a rotation overlaps.
         verifiers: Vec<SecretVerifier>,
+        /// When all but the newest end, if that is known: a server needs nobody to tell it that the time has come.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_ends: Option<Time>,
     },
     /// It has keys of its own, and signs with them.
     Keys(ClientKeys),

@@ -97,7 +97,8 @@ fn a_method_that_the_application_left_out_is_refused() {
         panic!("a confidential client")
     };
     let methods = BTreeSet::from([ClientAuthMethod::ClientSecretBasic]);
-    let only_basic = Client { authentication: ClientAuthentication::Secret { methods, verifiers }, ..client() };
+    let only_basic =
+        Client { authentication: ClientAuthentication::Secret { methods, verifiers, previous_ends: None }, ..client() };
     let realm = realm_of(ISSUER, vec![only_basic], vec![]);
     let presented = present(None, &mut form(&[ID, SECRET_PAIR])).unwrap();
     assert_eq!(presented.authenticate(&realm, &SERVER_KEYS, NOW).unwrap_err().why, Why::ClientAuthenticationMethod);

@@ -53,7 +53,7 @@ pub(super) enum With<'a> {
 }
 
 pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) -> Result<String, IssueError> {
-    let Basis { client, account, authorization: granted, scope, target, family: _ } = *basis;
+    let Basis { client, account, authorization: granted, scope, target, family: _, secret } = *basis;
     let settings = &client.id_token;
     let (access_token, code, alone) = match (with, settings.at_hash) {
         (With::TokenEndpoint(access_token, _), AtHash::Always) => (Some(access_token), None, false),
@@ -89,5 +89,5 @@ pub(super) fn sign(basis: &Basis<'_>, realm: &Realm, now: Time, with: With<'_>) 
             release(client, account, scope, &granted.claims, ClaimTarget::IdToken)
         },
     };
-    sign_to(client, realm, "JWT", &claims)
+    sign_to(client, realm, (secret, now), "JWT", &claims)
 }

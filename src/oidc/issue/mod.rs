@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::account::Account;
 use crate::audience::Target;
 use crate::catalog::Realm;
-use crate::client::{Client, ResponseType};
+use crate::client::{Client, ResponseType, SecretAge};
 use crate::ids::{FamilyId, Uid};
 use crate::records::{Authorization, FamilyRecord};
 use crate::refresh_token::RefreshToken;
@@ -76,6 +76,8 @@ pub(crate) struct Basis<'a> {
     pub(crate) target: Option<&'a Target<'a>>,
     /// What they belong to.
     pub(crate) family: FamilyId,
+    /// Which client secret the client knows, where its id_token is signed with one.
+    pub(crate) secret: SecretAge,
 }
 
 /// What the token endpoint grants about a person, whatever the grant type.
@@ -93,6 +95,8 @@ pub struct Grant<'c> {
     pub(crate) target: Target<'c>,
     /// Why there are tokens now.
     pub(crate) occasion: Occasion,
+    /// Which client secret the client has proved itself with, if any.
+    pub(crate) secret: Option<SecretAge>,
 }
 
 /// Why there are tokens now.
@@ -115,9 +119,10 @@ pub fn tokens(
     now: Time,
     random: [u8; 16],
 ) -> Result<TokenResponse, IssueError> {
-    let Grant { client, account, family, scope, target, occasion } = grant;
+    let Grant { client, account, family, scope, target, occasion, secret } = grant;
     let authorization = &family.authorization;
-    let basis = Basis { client, account, authorization, scope, target: Some(target), family: family.id };
+    let secret = secret.unwrap_or(SecretAge::Newest);
+    let basis = Basis { client, account, authorization, scope, target: Some(target), family: family.id, secret };
     let access_token = access_token::about(&basis, target, (realm, keys), now, random)?;
     let id_token = if scope.has(StandardScope::OpenId) {
         Some(id_token::sign(&basis, realm, now, id_token::With::TokenEndpoint(&access_token, *occasion))?)
@@ -228,13 +233,14 @@ pub(crate) fn family_of(jti: &str) -> Option<FamilyId> {
 }
 
 /// Signs what is told to a client as it wants its id_tokens signed: with a key of the realm, or with the octets of the client
-/// secret (OIDC Core §10.1).
+/// secret (OIDC Core §10.1): the one of this age, at this time.
 ///
 /// # Errors
 /// No key, or no signature.
 pub(crate) fn sign_to<T: Serialize>(
     client: &Client,
     realm: &Realm,
+    (age, now): (SecretAge, Time),
     typ: &str,
     claims: &T,
 ) -> Result<String, IssueError> {
@@ -244,7 +250,7 @@ pub(crate) fn sign_to<T: Serialize>(
         let key = realm.keys.signing(algorithm).ok_or(no_key)?;
         return Ok(crypto::jws::sign(key, typ, claims)?);
     }
-    let secret = client.shared_secret.as_ref().ok_or(no_key)?;
+    let secret = client.shared_secret(age, now).ok_or(no_key)?;
     Ok(crypto::jws::sign_with_secret(secret, typ, claims)?)
 }
 

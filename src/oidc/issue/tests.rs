@@ -13,7 +13,7 @@ use crate::time::CLOCK_TOLERANCE_SECONDS;
 fn grant<'c>(realm: &'c Realm, client: &'c Client, account: &'c Account, family: FamilyRecord) -> Grant<'c> {
     let scope = family.authorization.permissions.scope();
     let target = audience::target(realm, client, &family.authorization.permissions, None).unwrap();
-    Grant { client, account, family, scope, target, occasion: Occasion::Granted }
+    Grant { client, account, family, scope, target, occasion: Occasion::Granted, secret: None }
 }
 
 fn issue(client: &Client, change: impl FnOnce(&mut FamilyRecord)) -> TokenResponse {

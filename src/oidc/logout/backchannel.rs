@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::catalog::Realm;
-use crate::client::{CalledUri, Client, PrivateAddresses};
+use crate::client::{CalledUri, Client, PrivateAddresses, SecretAge};
 use crate::ids::SessionId;
 use crate::issue::{self, IssueError};
 use crate::records::LogoutNotice;
@@ -49,7 +49,8 @@ pub fn recipient<'r>(realm: &'r Realm, notice: &LogoutNotice) -> Option<(&'r Cli
     Some((client, client.backchannel_logout.as_ref()?))
 }
 
-/// Signs a logout token as the client's id_tokens are signed (§2.6). `jti` is never used again.
+/// Signs a logout token as the client's id_tokens are signed (§2.6), with the client secret of this age where it is one.
+/// `jti` is never used again.
 ///
 /// # Errors
 /// There is no key to sign with, or none to make the client's subject with.
@@ -58,6 +59,7 @@ pub fn logout_token(
     client: &Client,
     logout: &BackchannelLogout,
     notice: &LogoutNotice,
+    secret: SecretAge,
     jti: Uuid,
     now: Time,
 ) -> Result<String, IssueError> {
@@ -72,7 +74,7 @@ pub fn logout_token(
         events: Map::from_iter([(EVENT.to_owned(), Value::Object(Map::new()))]),
         sid: logout.session_required.then_some(notice.client.sid),
     };
-    issue::sign_to(client, realm, "logout+jwt", &claims)
+    issue::sign_to(client, realm, (secret, now), "logout+jwt", &claims)
 }
 
 #[cfg(test)]

@@ -90,7 +90,8 @@ pub fn decide<'c>(
     let permissions = some_left(client.still(&record.authorization.permissions))?;
     let target = target(realm, client, &record.authorization, &permissions, ask.resource.as_deref())?;
     let family = family::begin(client, record.family, record.authorization, now);
-    let grant = Grant { client, account, family, scope: permissions.scope(), target, occasion: Occasion::Granted };
+    let (scope, secret) = (permissions.scope(), caller.secret());
+    let grant = Grant { client, account, family, scope, target, occasion: Occasion::Granted, secret };
     Ok(Plan { code: record.id, grant })
 }
 

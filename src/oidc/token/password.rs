@@ -11,7 +11,7 @@ use crate::account::Account;
 use crate::audience::{self, Target};
 use crate::catalog::Realm;
 use crate::claims::ClaimsRequest;
-use crate::client::{Client, GrantType};
+use crate::client::{Client, GrantType, SecretAge};
 use crate::client_auth::Authenticated;
 use crate::family;
 use crate::form::Form;
@@ -40,6 +40,7 @@ pub struct Judged<'c> {
     permissions: Permissions,
     resource: Option<String>,
     target: Target<'c>,
+    secret: Option<SecretAge>,
 }
 
 impl Request {
@@ -79,7 +80,7 @@ impl Request {
         let named = self.resource.as_deref();
         let permissions = client.permissions(&scope, named).map_err(refused)?;
         let target = audience::target(realm, client, &permissions, named).map_err(refused)?;
-        Ok(Judged { realm, client, permissions, resource: self.resource.clone(), target })
+        Ok(Judged { realm, client, permissions, resource: self.resource.clone(), target, secret: caller.secret() })
     }
 }
 
@@ -89,7 +90,7 @@ impl<'c> Judged<'c> {
     /// # Errors
     /// `invalid_grant`: the person may not use this application.
     pub fn grant(self, account: &'c Account, family: FamilyId, now: Time) -> Result<Grant<'c>, Refusal> {
-        let Self { realm, client, permissions, resource, target } = self;
+        let Self { realm, client, permissions, resource, target, secret } = self;
         if !client.user_access.permits(&account.groups) {
             return Err(invalid(Why::NotPermitted, "this account may not use this application"));
         }
@@ -110,7 +111,8 @@ impl<'c> Judged<'c> {
             resource,
         };
         let family = family::begin(client, family, authorization, now);
-        Ok(Grant { client, account, family, scope: permissions.scope(), target, occasion: Occasion::Granted })
+        let scope = permissions.scope();
+        Ok(Grant { client, account, family, scope, target, occasion: Occasion::Granted, secret })
     }
 }
 

@@ -91,7 +91,15 @@ pub fn decide<'c>(
     };
     Ok(Plan {
         rotate,
-        grant: Grant { client, account, family, scope: permissions.scope(), target, occasion: Occasion::Refreshed },
+        grant: Grant {
+            client,
+            account,
+            family,
+            scope: permissions.scope(),
+            target,
+            occasion: Occasion::Refreshed,
+            secret: caller.secret(),
+        },
     })
 }
 

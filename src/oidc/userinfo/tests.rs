@@ -15,7 +15,8 @@ fn issued(change: impl FnOnce(&mut Client, &mut FamilyRecord)) -> (Realm, Secret
     let realm = realm_of(ISSUER, vec![client.clone()], vec![account.clone()]);
     let scope = family.authorization.permissions.scope();
     let target = audience::target(&realm, &client, &family.authorization.permissions, None).unwrap();
-    let grant = Grant { client: &client, account: &account, family, scope, target, occasion: Occasion::Granted };
+    let grant =
+        Grant { client: &client, account: &account, family, scope, target, occasion: Occasion::Granted, secret: None };
     let response = serde_json::to_value(tokens(&grant, &realm, &SERVER_KEYS, NOW, [9; 16]).unwrap()).unwrap();
     let token = |name: &str| Secret::new(response[name].as_str().unwrap_or_default().to_owned());
     (realm, token("access_token"), token("id_token"))

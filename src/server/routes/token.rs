@@ -7,12 +7,13 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::request::Parts;
 use http::{StatusCode, header};
-use oidc::client::{Client, GrantType};
+use oidc::client::{Client, GrantType, SecretAge};
 use oidc::client_auth::{self, Attested, Authenticated, Presented};
 use oidc::discovery::Endpoint;
 use oidc::form::Form;
 use oidc::ids::FamilyId;
 use oidc::issue::{self, Grant, IssueError, TokenResponse};
+use oidc::records::FirstUse;
 use oidc::refusal::{Effect, ErrorCode, Refusal, Why};
 use oidc::token::client_credentials::{self, Plan};
 use oidc::token::{self, authorization_code, password, refresh_token};
@@ -77,7 +78,10 @@ pub(super) async fn called<'c>(
 /// Who the caller is. An assertion is spent here, whatever becomes of the request: who has seen it must not try again.
 async fn authenticated<'c>(call: &'c Call, presented: &Presented) -> Result<Authenticated<'c>, Failed> {
     let once = match presented.authenticate(call.realm(), &call.snapshot.catalog.server_keys, call.now)? {
-        Attested::Proved(caller) => return Ok(caller),
+        Attested::Proved(caller) => {
+            remember_newest(call, &caller).await?;
+            return Ok(caller);
+        }
         Attested::Once(once) => once,
         Attested::Keys(wanted) => {
             let keys = call.shared.client_keys.find(wanted.published(), |keys| wanted.may_be_in(keys)).await;
@@ -85,7 +89,21 @@ async fn authenticated<'c>(call: &'c Call, presented: &Presented) -> Result<Auth
         }
     };
     let first = call.shared.store.use_once(once.id(), once.until()).await?;
-    Ok(once.settle(first)?)
+    let caller = once.settle(first)?;
+    remember_newest(call, &caller).await?;
+    Ok(caller)
+}
+
+/// A client that has used its newest secret knows it: from now on it is what is signed with. Written once in a rotation, and
+/// only where something rests on it.
+async fn remember_newest(call: &Call, caller: &Authenticated<'_>) -> Result<(), Failed> {
+    let Some((newest, until)) = caller.client().awaits_newest(call.now) else { return Ok(()) };
+    let store = &call.shared.store;
+    if caller.secret() == Some(SecretAge::Newest) && !store.was_used(newest).await? {
+        // Whoever was first, it is written down.
+        let (FirstUse::Yes | FirstUse::No) = store.use_once(newest, until).await?;
+    }
+    Ok(())
 }
 
 async fn read(request: Request) -> Result<(Parts, Form), Failed> {

@@ -124,6 +124,10 @@ impl Store for Faulty {
         self.fail()
     }
 
+    fn was_used(&self, _: OnceId) -> Answer<'_, bool> {
+        self.fail()
+    }
+
     fn purge(&self, _: Time, _: u32) -> Answer<'_, u64> {
         self.fail()
     }

@@ -1,4 +1,5 @@
 mod issuers;
+mod rotation;
 
 use std::cell::RefCell;
 use std::fs;

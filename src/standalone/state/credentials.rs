@@ -88,7 +88,18 @@ pub fn sync(
 }
 
 fn render(key: &ObjectKey, secret: &CredentialSecret) -> Result<Secret<String>, serde_yaml::SerializeError> {
-    let CredentialSecret { application, application_uid, path: _, labels, annotations, data, deletion_policy } = secret;
+    let CredentialSecret {
+        application,
+        application_uid,
+        account: _,
+        path: _,
+        labels,
+        annotations,
+        data,
+        epoch: _,
+        is_rotating: _,
+        deletion_policy,
+    } = secret;
     let (mut labels, mut annotations) = (labels.clone(), annotations.clone());
     labels.insert(APPLICATION_UID_LABEL.to_owned(), application_uid.to_string());
     annotations.insert(DELETION_POLICY.to_owned(), deletion_policy.to_string());

@@ -225,6 +225,14 @@ impl Store for Sqlite {
         })
     }
 
+    fn was_used(&self, id: OnceId) -> Answer<'_, bool> {
+        self.read(doing::WAS_USED, move |connection| {
+            let mut statement = connection.prepare_cached(statements::WAS_USED)?;
+            let found: i64 = statement.query_row(params![id.as_bytes()], |row| row.get(0))?;
+            Ok(found > 0)
+        })
+    }
+
     fn purge(&self, now: Time, limit: u32) -> Answer<'_, u64> {
         self.write(doing::PURGE, move |connection| purge::purge(connection, now, limit))
     }

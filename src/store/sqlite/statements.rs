@@ -167,6 +167,8 @@ DELETE FROM consents WHERE issuer = $1 AND user_uid = $2 AND application_uid = $
 pub(super) const USE_ONCE: &str = "\
 INSERT INTO used (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING";
 
+pub(super) const WAS_USED: &str = "SELECT COUNT(*) FROM used WHERE id = $1";
+
 /// Runs before [`PURGE_FAMILIES`] with the same parameters, so that both mean the same families.
 pub(super) const PURGE_SPENT_CODES: &str = "\
 DELETE FROM codes WHERE spent_at IS NOT NULL AND family IN (SELECT id FROM families WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT $2)";
@@ -229,6 +231,7 @@ pub(super) const ALL: &[&str] = &[
     PURGE_UNSPENT_CODES,
     PURGE_SESSIONS,
     USE_ONCE,
+    WAS_USED,
     PURGE_USED,
 ];
 

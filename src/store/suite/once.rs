@@ -13,7 +13,10 @@ pub fn once(n: u64) -> OnceId {
 
 pub async fn what_was_used_is_not_used_again(store: Subjected) {
     let end = NOW.plus_secs(60);
+    assert!(!store.was_used(once(1)).await.unwrap());
     assert_eq!(store.use_once(once(1), end).await.unwrap(), FirstUse::Yes);
+    assert!(store.was_used(once(1)).await.unwrap());
+    assert!(!store.was_used(once(2)).await.unwrap(), "looking uses nothing");
     assert_eq!(store.use_once(once(1), end).await.unwrap(), FirstUse::No);
     assert_eq!(store.use_once(once(1), end.plus_secs(60)).await.unwrap(), FirstUse::No);
     assert_eq!(store.use_once(once(2), end).await.unwrap(), FirstUse::Yes, "another one is another matter");
@@ -25,5 +28,6 @@ pub async fn what_was_used_is_forgotten_at_its_time(store: Subjected) {
     assert_eq!(store.purge(NOW.plus_secs(59), 10).await.unwrap(), 0);
     assert_eq!(store.use_once(once(1), end).await.unwrap(), FirstUse::No);
     assert_eq!(store.purge(end, 10).await.unwrap(), 1);
+    assert!(!store.was_used(once(1)).await.unwrap());
     assert_eq!(store.use_once(once(1), end).await.unwrap(), FirstUse::Yes);
 }

@@ -92,6 +92,61 @@ async fn keys_that_are_not_wanted_any_more_go_and_those_of_others_stay() -> Resu
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn f19_a_rotation_waits_for_a_server_that_is_away_and_then_both_secrets_are_good_for_a_while() -> Result<()> {
+    let (mut inside, before) = started("rotated").await?;
+    let old = text(&before, "OIDC_CLIENT_SECRET");
+    let client_id = text(&before, "OIDC_CLIENT_ID");
+    let mut spec = inside.application_spec();
+    let rotation = json!({"overlapSeconds": 10, "trigger": "leak"});
+    spec["clientAuthentication"] = json!({"clientSecret": {"rotation": rotation}});
+    inside.stop_feed().await;
+    inside.apply(Kind::OidcApplication, "notes", spec.clone()).await?;
+    inside.condition(Kind::OidcApplication, "notes", "CredentialsReady", "False", "Rotating").await?;
+    assert_eq!(inside.secret("notes-oidc").await?.data, before.data, "a server would refuse another one");
+
+    inside.start_feed().await?;
+    let new = inside
+        .until("another secret", async || {
+            let found = text(&inside.secret("notes-oidc").await?, "OIDC_CLIENT_SECRET");
+            Ok(if found == old { Err("the old one".to_owned()) } else { Ok(found) })
+        })
+        .await?;
+    for secret in [&old, &new] {
+        assert!(inside.serving().accepts(&client_id, secret), "both are good");
+    }
+    inside.ready(Kind::OidcApplication, "notes").await?;
+    let applications = inside.objects(Kind::OidcApplication);
+    let status = async || {
+        let object = applications.get("notes").await?;
+        anyhow::Ok(object.data["status"]["clientSecret"].clone())
+    };
+    inside
+        .until("its status says so", async || {
+            let said = status().await?;
+            let well = said["epoch"] == 2 && said["observedTrigger"] == "leak" && said["lastRotationTime"].is_string();
+            Ok(if well { Ok(()) } else { Err(said.to_string()) })
+        })
+        .await?;
+    inside
+        .until("the overlap is over", async || {
+            let (served, said) = (inside.serving().accepts(&client_id, &old), status().await?);
+            let over = !served && said["previousExpirationTime"].is_null();
+            Ok(if over { Ok(()) } else { Err(said.to_string()) })
+        })
+        .await?;
+    assert!(inside.serving().accepts(&client_id, &new));
+    // A controller that is new to all this rotates nothing.
+    let settled = inside.secret("notes-oidc").await?;
+    inside.kill_controller();
+    inside.start_controller(None).await?;
+    spec["displayName"] = "Notes".into();
+    inside.apply(Kind::OidcApplication, "notes", spec).await?;
+    inside.ready(Kind::OidcApplication, "notes").await?;
+    assert_eq!(inside.secret("notes-oidc").await?.data, settled.data);
+    Ok(())
+}
+
 fn foreign(name: &str, type_: &str) -> Result<Secret> {
     Ok(serde_json::from_value(json!({
         "metadata": {"name": name}, "type": type_, "stringData": {"password": "theirs"},

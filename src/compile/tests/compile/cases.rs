@@ -1,13 +1,14 @@
 //! Each file of `tests/compile/cases` is a world; its snapshot says what is served, written and reported.
 //!
 //! A first document of kind `Case` may say: `mode`, `keys` (algorithms of each provider; null for no material at all),
-//! `epochs`, `seedGenerations` and `claimsChanged` by UID; `issuerKeys`, of which applications' own issuers there are keys.
+//! `epochs` (and rotations, with those of `accounts`) and `claimsChanged` by UID, `seedGenerations`; `issuerKeys`, of which
+//! applications' own issuers there are keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Condition, Kind, Reason};
 use compile::status::{Observed, application_status, group_status, provider_status, resource_status, user_status};
-use compile::{Compiled, Epoch, Inputs, Mode, ObjectRef, OwnIssuer, Synced, Verdict, compile};
+use compile::{Compiled, Inputs, Mode, ObjectRef, OwnIssuer, Synced, Verdict, compile};
 use crypto::{Algorithm, Secret, Seeds};
 use oidc::client::{Client, ClientAuthentication, GrantType, PublishedKeys, ResourceAccess};
 use oidc::ids::Uid;
@@ -129,10 +130,11 @@ fn inputs(text: &str) -> Inputs {
             material.seeds = Seeds::new(seeds.clone()).unwrap();
         }
     }
-    for (uid, epoch) in case["epochs"].as_object().into_iter().flatten() {
-        let number = |field: &str| epoch[field].as_u64().unwrap();
-        let generation = u32::try_from(number("generation")).unwrap();
-        inputs.epochs.insert(Uid::new(uid.clone()), Epoch { generation, epoch: number("epoch") });
+    for (uid, own) in case["epochs"].as_object().into_iter().flatten() {
+        let mut own = own.clone();
+        let accounts = own.as_object_mut().unwrap().remove("accounts");
+        let rotations = json!({"own": own, "accounts": accounts.unwrap_or_else(|| json!({}))});
+        inputs.rotations.insert(Uid::new(uid.clone()), serde_json::from_value(rotations).unwrap());
     }
     for uid in case["issuerKeys"].as_array().into_iter().flatten() {
         let ring = support::material(&[Algorithm::RS256, Algorithm::ES256]).signing;
@@ -189,9 +191,10 @@ fn client(client: &Client) -> Value {
         ClientAuthentication::PublishedKeys(PublishedKeys { uri, private_addresses }) => {
             format!("keys at {uri}, private addresses {private_addresses:?}")
         }
-        ClientAuthentication::Secret { methods, verifiers } => {
+        ClientAuthentication::Secret { methods, verifiers, previous_ends } => {
             let methods: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
-            format!("{} with {} secret(s)", methods.join(" "), verifiers.len())
+            let ends = previous_ends.map(|end| format!(", the older one until {}", end.secs())).unwrap_or_default();
+            format!("{} with {} secret(s){ends}", methods.join(" "), verifiers.len())
         }
     };
     json!({
@@ -210,7 +213,8 @@ fn client(client: &Client) -> Value {
         "extraClaims": client.extra_claims,
         "links": [client.policy_uri, client.tos_uri],
         "account": client.account,
-        "sharedSecret": client.shared_secret.as_ref().map(|secret| secret.expose().as_str()),
+        "sharedSecret": (!client.shared_secrets.is_empty())
+            .then(|| client.shared_secrets.iter().map(|secret| secret.expose().as_str()).collect::<Vec<_>>().join(", then ")),
         "sectorKey": client.sector_key.as_ref().map(|key| key.expose().as_str()),
         "expiresAt": client.expires_at.map(oidc::time::Time::secs),
         "grantTypes": client.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>().join(" "),

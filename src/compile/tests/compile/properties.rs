@@ -317,7 +317,9 @@ fn equal_worlds_have_equal_digests_and_others_have_not() {
         ("session", |inputs| inputs.providers.values_mut().next().unwrap().spec.sessions.idle_seconds = 60),
         ("epoch", |inputs| {
             let uid = oidc::ids::Uid::new("oidcapplication-identity-notes");
-            inputs.epochs.insert(uid, compile::Epoch { generation: 1, epoch: 2 });
+            let own = compile::rotation::Rotation::begin(compile::Epoch { generation: 1, epoch: 2 });
+            let rotations = compile::rotation::Rotations { own, accounts: [].into(), spent: 0 };
+            inputs.rotations.insert(uid, rotations);
         }),
         ("user disabled", |inputs| {
             inputs.users.values_mut().next().unwrap().spec.activation = api::Activation::Disabled;

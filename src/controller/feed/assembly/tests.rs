@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use compile::inputs::Epoch;
 use compile::keys::{fresh_server_key, signing_data};
 use compile::record::{ClientParts, DedicatedIssuer, KnownPassword, Place, Record, Subject};
+use compile::rotation::{Rotation, Rotations};
 use crypto::{Algorithm, KeyState, RingKey, Secret, SigningKey};
 use oidc::catalog::RealmSettings;
 use oidc::ids::{ClientId, Username};
@@ -123,16 +124,11 @@ impl Told {
         assert_eq!(client.id, ClientId::new(format!("team-a.{name}")));
         let (provider, uid) = (Uid::new(PROVIDER), Uid::new(name));
         let place = Place { keys: &self.keys, provider: &provider, application: &uid };
-        let derivation = Epoch { generation: 1, epoch: 1 };
+        let first = Rotation::begin(Epoch { generation: 1, epoch: 1 });
+        let secrets = Rotations { own: first, accounts: BTreeMap::new(), spent: 0 };
         let payload = ClientPayload::new(
             place,
-            ClientParts {
-                client: Some(Arc::new(client)),
-                accounts: Vec::new(),
-                client_id: None,
-                secrets: derivation,
-                issuer,
-            },
+            ClientParts { client: Some(Arc::new(client)), accounts: Vec::new(), client_id: None, secrets, issuer },
         );
         let source = (&ObjectKey::new("team-a", name), &Uid::new(name));
         Record::new(&self.keys, Subject::Client, &Uid::new(PROVIDER), source, &payload)

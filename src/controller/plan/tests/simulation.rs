@@ -550,6 +550,41 @@ impl Simulation {
         String::from_utf8(secret.data["OIDC_CLIENT_SECRET"].expose().clone()).unwrap()
     }
 
+    /// What the status says of an application's client secret.
+    pub(super) fn rotation(&self, name: &str) -> Value {
+        let object = &self.world.inputs.applications[&ObjectKey::new(TENANT, name)];
+        serde_json::to_value(object.status.as_ref().unwrap()).unwrap()["clientSecret"].clone()
+    }
+
+    /// When the secret before ends, in seconds since 1970, according to the status.
+    pub(super) fn previous_ends(&self, name: &str) -> Option<i64> {
+        let time: Timestamp = self.rotation(name)["previousExpirationTime"].as_str()?.parse().unwrap();
+        Some(time.as_second())
+    }
+
+    pub(super) fn wall(&self) -> i64 {
+        self.wall
+    }
+
+    /// Whether every server accepts this client secret.
+    pub(super) fn accepted_everywhere(&self, client_id: &str, value: &str) -> bool {
+        let keys = self.world.materials[&ObjectKey::new(HOME, "default")].server_keys().unwrap();
+        let accepts = |client: &oidc::client::Client| match &client.authentication {
+            ClientAuthentication::Secret { verifiers, .. } => {
+                verifiers.iter().any(|one| one.verify(keys, client_id, value.as_bytes()))
+            }
+            ClientAuthentication::Public | ClientAuthentication::Keys(_) | ClientAuthentication::PublishedKeys(_) => {
+                false
+            }
+        };
+        self.loaded.iter().all(|loaded| {
+            let payloads = loaded.values().filter_map(|record| ClientPayload::read(keys, record).ok());
+            payloads
+                .flat_map(|one| one.clients().cloned().collect::<Vec<_>>())
+                .any(|client| client.id.as_str() == client_id && accepts(&client))
+        })
+    }
+
     /// Whatever is handed out is accepted everywhere by then.
     pub(super) fn check_that_what_is_published_is_accepted(&self, key: &ObjectKey) {
         let keys = self.world.materials[&ObjectKey::new(HOME, "default")].server_keys().unwrap();

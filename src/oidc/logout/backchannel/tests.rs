@@ -31,7 +31,7 @@ fn of(client: Client, session_required: bool) -> (Realm, LogoutNotice) {
 
 fn token(realm: &Realm, notice: &LogoutNotice) -> Result<String, IssueError> {
     let (client, logout) = recipient(realm, notice).unwrap();
-    logout_token(realm, client, logout, notice, JTI, NOW)
+    logout_token(realm, client, logout, notice, SecretAge::Newest, JTI, NOW)
 }
 
 fn expect(algorithms: &[Algorithm]) -> Expect<'_> {
@@ -86,7 +86,7 @@ fn t_p31_it_is_signed_as_the_clients_id_tokens_are() {
     let claims: Value =
         Unverified::parse(&text).unwrap().verify_with(&key, &expect(&[Algorithm::HS256])).unwrap().into_claims();
     assert_eq!(claims["aud"], "team-a.notes");
-    let without = Client { shared_secret: None, ..symmetric_client() };
+    let without = Client { shared_secrets: Vec::new(), ..symmetric_client() };
     let (realm, notice) = of(without, true);
     assert_eq!(token(&realm, &notice), Err(IssueError::NoKey(Algorithm::HS256)));
     let mut other = client();

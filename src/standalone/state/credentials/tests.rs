@@ -39,6 +39,9 @@ fn secret(uid: &str, value: &str, deletion_policy: DeletionPolicy) -> Credential
         labels: [("app".to_owned(), "notes".to_owned())].into(),
         annotations: BTreeMap::new(),
         data: [("OIDC_CLIENT_SECRET".to_owned(), Secret::new(value.to_owned()))].into(),
+        account: None,
+        epoch: 1,
+        is_rotating: false,
         deletion_policy,
     }
 }
