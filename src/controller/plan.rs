@@ -164,7 +164,7 @@ impl View<'_> {
         if self.keys_are_being_made(object) {
             return Next::Wait(self.now + PATIENCE);
         }
-        if self.waits_for_a_reservation(object) {
+        if self.waits_for_a_reservation(object) || self.moves_on(object) {
             return Next::Wait(self.now + PATIENCE);
         }
         let record = match object.kind {
@@ -187,6 +187,7 @@ impl View<'_> {
         let against = match secrets {
             credentials::Step::Write(write) => return Next::Write(write),
             credentials::Step::Unknown => return Next::Done,
+            credentials::Step::HandedOut => return Next::Wait(self.now + PATIENCE),
             credentials::Step::Done(against) => against,
         };
         let blocked = memory.troubles.values().map(|trouble| trouble.until).filter(|until| *until > self.now).min();
@@ -252,6 +253,14 @@ impl View<'_> {
             let found = self.world.records.get(id);
             found.is_some_and(|found| self.desired.is_unreserved(self.world, found))
         })
+    }
+
+    /// Whether a rotation of its client secrets goes on as soon as it is compiled anew.
+    fn moves_on(&self, object: &ObjectRef) -> bool {
+        let application = self.world.inputs.applications.get(&object.key);
+        let application = application.filter(|_| object.kind == Kind::OidcApplication);
+        let uid = application.and_then(|application| application.metadata.uid.clone());
+        uid.is_some_and(|uid| self.world.rotations.moves(&Uid::new(uid)))
     }
 
     fn next_record(&self, object: &ObjectRef) -> Option<Write> {

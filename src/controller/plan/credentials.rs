@@ -81,6 +81,8 @@ pub(super) enum Step {
     Write(Box<Write>),
     /// Its namespace has not been looked into yet.
     Unknown,
+    /// A client secret that takes the place of another stands in it: there is something to say once that is written down.
+    HandedOut,
     /// Nothing; and what there is against it.
     Done(Vec<Diagnostic>),
 }
@@ -94,7 +96,7 @@ impl View<'_> {
         // Where no record is to be written, no server will ever know what stands in a Secret.
         let recorded = self.desired.records.contains_key(object);
         let progress = if recorded { progress } else { Progress::Unwritten };
-        let mut against = Vec::new();
+        let (mut against, mut handed_out) = (Vec::new(), false);
         for key in wanted {
             let Some(secret) = self.desired.compiled.as_ref().and_then(|compiled| compiled.credentials.get(key)) else {
                 continue;
@@ -103,6 +105,10 @@ impl View<'_> {
                 Step::Done(found) => {
                     memory.troubles.remove(key);
                     against.extend(found);
+                }
+                Step::HandedOut => {
+                    memory.troubles.remove(key);
+                    handed_out = true;
                 }
                 Step::Unknown => return Step::Unknown,
                 Step::Write(write) => match self.blocked(key, memory) {
@@ -113,6 +119,9 @@ impl View<'_> {
         }
         if !against.is_empty() {
             return Step::Done(against);
+        }
+        if handed_out {
+            return Step::HandedOut;
         }
         let leftover = self.leftover(application, wanted);
         let left = leftover.as_ref().and_then(Write::secret);
@@ -184,6 +193,7 @@ impl View<'_> {
             }
         }
         match Trimmings::of(found, &body) {
+            None if secret.is_rotating => Step::HandedOut,
             None => Step::Done(Vec::new()),
             Some(trimmings) => Step::Write(Box::new(Write::Trim(key.clone(), trimmings))),
         }

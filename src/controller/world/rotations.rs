@@ -18,6 +18,8 @@ pub(crate) struct Pending {
     /// The epoch that the Secret of a waiting application, or of an account of it, holds; where it is not as it should be
     /// there is none.
     published: BTreeMap<(Uid, Option<String>), u64>,
+    /// The applications of which something moves on as soon as it is compiled anew.
+    moving: BTreeSet<Uid>,
     /// When something is due, in seconds since 1970.
     next: Option<i64>,
 }
@@ -26,6 +28,12 @@ impl Pending {
     /// Whether news of a Secret of this application are worth a look.
     pub(super) fn waits(&self, uid: &Uid) -> bool {
         self.waiting.contains(uid)
+    }
+
+    /// Whether what was compiled of this application is about to change: a trigger that was just seen, or a Secret that
+    /// was just written. What it says of itself meanwhile would be read as the answer to the trigger.
+    pub(crate) fn moves(&self, uid: &Uid) -> bool {
+        self.moving.contains(uid)
     }
 
     /// When something is due, in seconds since 1970.
@@ -56,10 +64,13 @@ impl World {
             let Some(mut rotations) = known else { continue };
             // Without its seed nothing can be made; what there is stays.
             if let Some(newest) = newest {
+                // Until a step stands in the record it is taken anew each time: what it rests on must stay known.
+                let mut waits = rotations.waits(&object.spec, newest, now);
                 let advanced = self.advance(&rotations, (&uid, object), newest, now);
                 next = next.into_iter().chain(advanced.next).min();
                 rotations = advanced.rotations;
-                if rotations.waits(&object.spec, newest, now) {
+                waits |= rotations.waits(&object.spec, newest, now);
+                if waits {
                     waiting.insert(uid.clone());
                 }
             }
@@ -91,17 +102,14 @@ impl World {
             published.insert((secret.application_uid.clone(), secret.account.clone()), epoch);
         }
         self.rotations.published = published;
-        if self.rotations.waiting.is_empty() {
-            return;
-        }
-        let moves = self.inputs.applications.values().any(|object| {
-            let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { return false };
-            let rotations = self.inputs.rotations.get(&uid).filter(|_| self.rotations.waits(&uid));
-            rotations
-                .zip(self.newest_generation(object))
-                .is_some_and(|(rotations, newest)| self.advance(rotations, (&uid, object), newest, now).changed)
+        let judged = self.inputs.applications.values().filter(|_| !self.rotations.waiting.is_empty());
+        let moving = judged.filter_map(|object| {
+            let uid = object.metadata.uid.clone().map(Uid::new).filter(|uid| self.rotations.waits(uid))?;
+            let (rotations, newest) = (self.inputs.rotations.get(&uid)?, self.newest_generation(object)?);
+            self.advance(rotations, (&uid, object), newest, now).changed.then_some(uid)
         });
-        if moves {
+        self.rotations.moving = moving.collect();
+        if !self.rotations.moving.is_empty() {
             self.rotations.next = Some(now);
         }
     }

@@ -1,6 +1,6 @@
 //! Client secrets that are rotated: who accepts what while one takes the place of another.
 
-use api::ObjectKey;
+use api::{Kind, ObjectKey};
 use serde_json::{Value, json};
 
 use super::simulation::{Simulation, Written};
@@ -73,6 +73,22 @@ fn f19_a_rotation_waits_for_the_server_that_is_away_and_breaks_no_one() {
     assert!(!simulation.accepted_everywhere("team-a.notes", &before));
     assert!(simulation.accepted_everywhere("team-a.notes", &after));
     assert_eq!(rotate(&mut simulation), []);
+}
+
+/// Whoever waits for Ready after a change of the trigger waits for the new secret.
+#[test]
+fn f19_ready_is_said_again_once_the_trigger_was_answered() {
+    let mut simulation = Simulation::new();
+    simulation.servers(1);
+    simulation.application("notes", with_trigger(""));
+    rotate(&mut simulation);
+    simulation.application("notes", with_trigger("leak"));
+    let record = Written::Record("notes".to_owned());
+    let secret = Written::ApplySecret("notes-oidc".to_owned());
+    let ready = Written::Status(Kind::OidcApplication, "notes".to_owned(), true);
+    assert_eq!(rotate(&mut simulation), [record.clone(), secret, record, ready]);
+    let said = simulation.rotation("notes");
+    assert_eq!((&said["epoch"], &said["observedTrigger"]), (&json!(2), &json!("leak")));
 }
 
 #[test]
