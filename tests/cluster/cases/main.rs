@@ -24,6 +24,7 @@ mod ratcheting;
 mod reconciling;
 mod replicas;
 mod roles;
+mod rotating;
 mod samples;
 mod storms;
 mod tokens;
