@@ -39,6 +39,7 @@ use crate::places::{Place, Places};
 use crate::snapshot::CatalogHandle;
 use crate::throttle::Throttle;
 use crate::trouble::Trouble;
+use crate::until_sent::UntilSent;
 use crate::{dispatch, routes};
 
 /// Octets of a request target at the most.
@@ -47,8 +48,8 @@ const MAX_TARGET: usize = 48 * 1024;
 /// The time in which a request must have been answered: a login that waits its turn, with room to spare.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Requests at work at the most, slow bodies and logins that wait included: each may hold as much as its head and its body
-/// may be long, and HTTP/2 brings many on one connection.
+/// Requests at work at the most, slow bodies, logins that wait and answers on their way included: each may hold as much as
+/// its head and its body may be long, and HTTP/2 brings many on one connection.
 const MAX_REQUESTS: usize = 4096;
 
 /// Counts that the throttle keeps: about four megabytes of them.
@@ -138,7 +139,10 @@ impl App {
         }
 
         let (endpoint, mut response) = match self.admit(address) {
-            Some(_at_work) => self.serve(request, &id, now, address).await,
+            Some(room) => {
+                let (endpoint, response) = self.serve(request, &id, now, address).await;
+                (endpoint, response.map(|body| Body::new(UntilSent::new(body, room))))
+            }
             None => (None, come_back()),
         };
 

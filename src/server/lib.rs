@@ -64,6 +64,7 @@ mod testing;
 mod throttle;
 mod tls;
 mod trouble;
+mod until_sent;
 
 pub use app::{App, Peer, Ports};
 pub use backchannel::{PostToken, TokenPoster};

@@ -32,6 +32,7 @@ use crate::app::Peer;
 use crate::cidr::Cidr;
 use crate::places::{Place, Places};
 use crate::tls::Tls;
+use crate::until_sent::UntilSent;
 
 /// Octets of an HTTP/1 head at the most: the largest request target beside its headers.
 const MAX_HEAD: usize = 96 * 1024;
@@ -208,14 +209,14 @@ impl Connection {
         let service = {
             let activity = Arc::clone(&activity);
             service_fn(move |request: http::Request<Incoming>| {
-                let busy = activity.request(request.version());
+                let version = request.version();
+                let busy = activity.request(version);
                 let mut service = service.clone();
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(Peer(peer));
                 async move {
-                    let response = service.call(request).await;
-                    drop(busy);
-                    response
+                    let response = service.call(request).await?;
+                    Ok::<_, Infallible>(response.map(|body| UntilSent::by(version, body, busy.answered())))
                 }
             })
         };
@@ -237,7 +238,7 @@ impl Connection {
                     connection.as_mut().graceful_shutdown();
                 }
                 () = activity.expired(), if !leaving => {
-                    if stopping || activity.is_reading() {
+                    if stopping || activity.is_stuck() {
                         break;
                     }
                     // A request may be on its way: GOAWAY tells the client to send it again elsewhere (RFC 9113 §6.8). An

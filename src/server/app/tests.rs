@@ -125,6 +125,16 @@ async fn t_p38_requests_at_work_are_bounded() {
 }
 
 #[tokio::test]
+async fn t_p38_an_answer_takes_room_until_it_was_sent() {
+    let server = Server::new();
+    let request = http::Request::get(testing::auth_url("")).header(header::HOST, "a.test");
+    let answer = server.app.handle(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(server.app.0.requests.available_permits(), MAX_REQUESTS - 1);
+    drop(answer);
+    assert_eq!(server.app.0.requests.available_permits(), MAX_REQUESTS);
+}
+
+#[tokio::test]
 async fn t_p38_no_network_takes_all_the_room_for_requests() {
     let server = Server::new();
     let mut here = server.browser();

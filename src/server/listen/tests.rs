@@ -116,31 +116,64 @@ async fn f55_a_head_that_trickles_ends_the_connection() {
     }
 }
 
+/// Types of frames (RFC 9113 §6).
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+
+/// `GET http://a/one` on stream 1, with its end (RFC 9113 §6.2, RFC 7541 §6).
+const GET_ONE: &[u8] = b"\0\0\x0b\x01\x05\0\0\0\x01\x82\x86\x04\x04/one\x01\x01a";
+
+/// The next frame: its type and what it carries.
+async fn frame(stream: &mut TcpStream) -> io::Result<(u8, Vec<u8>)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await?;
+    let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+    stream.read_exact(&mut payload).await?;
+    Ok((head[3], payload))
+}
+
+#[tokio::test(start_paused = true)]
+async fn f55_an_http2_peer_that_fetches_no_answer_is_cut_off() {
+    // SETTINGS_INITIAL_WINDOW_SIZE: none, one octet, all but one of the answer.
+    for window in [0, 1, 13] {
+        let running = start(8, DRAIN).await;
+        let mut stream = connect(&running, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        stream.write_all(&[&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, window], GET_ONE].concat()).await.unwrap();
+        let begun = tokio::time::Instant::now();
+        let (mut fetched, mut stream_id) = (0, 1);
+        while let Ok((kind, payload)) = frame(&mut stream).await {
+            if kind == DATA {
+                fetched += payload.len();
+            } else if kind == PING {
+                // It is polite, and asks for more: neither buys the answer time.
+                drop(stream.write_all(&[&[0, 0, 8, PING, 1, 0, 0, 0, 0], &payload[..]].concat()).await);
+                stream_id += 2;
+                drop(stream.write_all(&[&GET_ONE[..8], &[stream_id], &GET_ONE[9..]].concat()).await);
+            }
+        }
+        assert!(fetched % usize::from(window).max(1) == 0 && fetched < 14 * 3, "{window}: {fetched}");
+        let took = begun.elapsed().as_secs();
+        assert!((30..=40).contains(&took), "{window}: {took} s");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn f55_an_http2_peer_that_only_answers_pings_is_idle() {
-    const HEADERS: u8 = 1;
-    const PING: u8 = 6;
-    const GOAWAY: u8 = 7;
     for polite in [true, false] {
         let running = start(8, DRAIN).await;
         let mut stream = connect(&running, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0").await;
-        // GET http://a/one on stream 1, with its end (RFC 9113 §6.2, RFC 7541 §6).
-        stream.write_all(b"\0\0\x0b\x01\x05\0\0\0\x01\x82\x86\x04\x04/one\x01\x01a").await.unwrap();
+        stream.write_all(GET_ONE).await.unwrap();
         let begun = tokio::time::Instant::now();
         let (mut answered, mut pings, mut farewell) = (false, 0, None);
-        loop {
-            let mut head = [0; 9];
-            if stream.read_exact(&mut head).await.is_err() {
-                break;
-            }
-            let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
-            stream.read_exact(&mut payload).await.unwrap();
-            answered |= head[3] == HEADERS;
+        while let Ok((kind, payload)) = frame(&mut stream).await {
+            answered |= kind == HEADERS;
             assert!(begun.elapsed() < Duration::from_mins(5), "kept for ever");
-            if head[3] == GOAWAY {
+            if kind == GOAWAY {
                 farewell.get_or_insert(begun.elapsed());
             }
-            if head[3] == PING && (polite || farewell.is_none()) {
+            if kind == PING && (polite || farewell.is_none()) {
                 pings += 1;
                 drop(stream.write_all(&[&[0, 0, 8, PING, 1, 0, 0, 0, 0], &payload[..]].concat()).await);
             }

@@ -1,6 +1,8 @@
-//! Slow and silent peers. A connection is given up when a head does not arrive in time, counted from its first octet, or
-//! when nothing happens on it for longer than a proxy keeps one in store. Requests at work have deadlines of their own.
+//! Slow and silent peers. A connection is given up when a head does not arrive in time, counted from its first octet, when
+//! an answer is not fetched in time, or when nothing happens on it for longer than a proxy keeps one in store. Requests at
+//! work have deadlines of their own.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,10 @@ const HEAD: Duration = Duration::from_secs(10);
 /// that closes and no request is sent into a closing connection.
 const IDLE: Duration = Duration::from_secs(75);
 
+/// The time in which an answer must have been fetched: they are small, so that whoever needs more has gone, or wants us to
+/// keep it.
+const ANSWER: Duration = Duration::from_secs(30);
+
 /// What happens on one connection.
 #[derive(Debug)]
 pub(super) struct Activity(Mutex<State>);
@@ -26,6 +32,10 @@ pub(super) struct Activity(Mutex<State>);
 struct State {
     /// Requests at work.
     requests: usize,
+    /// Answers on their way, in their order, and when each must have gone.
+    answers: BTreeMap<u64, Instant>,
+    /// The number of the next answer.
+    next_answer: u64,
     /// When the connection is given up, unless requests are at work.
     deadline: Instant,
     /// Whether a head is on its way.
@@ -34,14 +44,23 @@ struct State {
     http2: bool,
 }
 
-/// A request at work; dropping it says that it was answered.
+/// A request at work; dropping it says that it was given up.
 #[derive(Debug)]
 pub(super) struct Busy(Arc<Activity>);
+
+/// An answer on its way; dropping it says that it was sent.
+#[derive(Debug)]
+pub(super) struct Answering {
+    activity: Arc<Activity>,
+    number: u64,
+}
 
 impl Activity {
     /// A connection that was just opened.
     pub(super) fn new() -> Arc<Self> {
-        let state = State { requests: 0, deadline: Instant::now() + HEAD, reading: true, http2: false };
+        let deadline = Instant::now() + HEAD;
+        let answers = BTreeMap::new();
+        let state = State { requests: 0, answers, next_answer: 0, deadline, reading: true, http2: false };
         Arc::new(Self(Mutex::new(state)))
     }
 
@@ -58,7 +77,7 @@ impl Activity {
     /// Octets have arrived.
     fn octets(&self) {
         let mut state = self.lock();
-        if state.requests > 0 {
+        if state.is_busy() {
             return;
         }
         // Frames of HTTP/2 buy no time: a peer that only answers pings is idle, and is closed like any other.
@@ -71,11 +90,14 @@ impl Activity {
     /// Returns when the connection is to be given up.
     pub(super) async fn expired(&self) {
         loop {
+            let now = Instant::now();
             let (deadline, busy) = {
                 let state = self.lock();
-                (state.deadline, state.requests > 0)
+                if state.is_unfetched(now) {
+                    return;
+                }
+                (state.deadline, state.is_busy())
             };
-            let now = Instant::now();
             if busy {
                 // Looked at again after a while: whatever deadline follows is not sooner than that.
                 tokio::time::sleep(HEAD).await;
@@ -88,9 +110,10 @@ impl Activity {
         }
     }
 
-    /// Whether a head is on its way: what is given up then is not idle, and has no claim to a farewell.
-    pub(super) fn is_reading(&self) -> bool {
-        self.lock().reading
+    /// Whether a head is on its way, or an answer: what is given up then is not idle, and has no claim to a farewell.
+    pub(super) fn is_stuck(&self) -> bool {
+        let state = self.lock();
+        state.reading || state.is_unfetched(Instant::now())
     }
 
     /// Every change under the lock is one of plain values.
@@ -99,10 +122,42 @@ impl Activity {
     }
 }
 
+impl State {
+    /// Whether there is something to do, or to send.
+    fn is_busy(&self) -> bool {
+        self.requests > 0 || !self.answers.is_empty()
+    }
+
+    /// Whether an answer has waited for too long.
+    fn is_unfetched(&self, now: Instant) -> bool {
+        self.answers.first_key_value().is_some_and(|(_, deadline)| *deadline <= now)
+    }
+}
+
+impl Busy {
+    /// It was answered: the answer is now on its way.
+    pub(super) fn answered(self) -> Answering {
+        let mut state = self.0.lock();
+        let number = state.next_answer;
+        state.next_answer += 1;
+        state.answers.insert(number, Instant::now() + ANSWER);
+        drop(state);
+        Answering { activity: Arc::clone(&self.0), number }
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.requests = state.requests.saturating_sub(1);
+        state.deadline = Instant::now() + IDLE;
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let mut state = self.activity.lock();
+        state.answers.remove(&self.number);
         state.deadline = Instant::now() + IDLE;
     }
 }
@@ -182,6 +237,21 @@ mod tests {
         drop(activity.request(Version::HTTP_11));
         assert!(kept(&activity, IDLE.saturating_sub(MOMENT)).await);
         assert!(!kept(&activity, MOMENT * 2).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_must_be_fetched_whatever_else_is_done() {
+        let activity = Activity::new();
+        let (first, at_work) = (activity.request(Version::HTTP_2).answered(), activity.request(Version::HTTP_2));
+        assert!(kept(&activity, ANSWER / 2).await);
+        let second = activity.request(Version::HTTP_2).answered();
+        drop(first);
+        assert!(kept(&activity, ANSWER.saturating_sub(MOMENT)).await);
+        drop(activity.request(Version::HTTP_2).answered());
+        assert!(!kept(&activity, HEAD).await, "others that were fetched do not excuse it");
+        assert!(activity.is_stuck());
+        drop((second, at_work));
+        assert!(kept(&activity, IDLE.saturating_sub(MOMENT)).await && !activity.is_stuck());
     }
 
     #[tokio::test(start_paused = true)]
