@@ -44,8 +44,8 @@ pub struct OidcUserSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<Username>,
 
-    /// Enabled or Disabled. Disabling ends sessions and refuses refresh tokens within
-    /// seconds.
+    /// Enabled or Disabled. Disabling ends sessions, and all that was granted, within
+    /// seconds; who is enabled again has to log in again.
     #[serde(default)]
     pub activation: Activation,
 
@@ -227,7 +227,8 @@ pub struct Address {
 pub struct Authentication {
     /// The Secret with the password: type portcullis.dev/user-password, key `hash` (a PHC
     /// string: argon2id, bcrypt, scrypt, pbkdf2) or `password`, which the controller hashes
-    /// once per change. Absent: no login by password.
+    /// once per change. Another password ends sessions and all that was granted before.
+    /// Absent: no login by password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_secret_ref: Option<SecretRef>,
 }

@@ -189,8 +189,7 @@ fn accounts<'w>(inputs: &Inputs, world: &mut World<'w>) -> BTreeMap<&'w str, Arc
     let mut accounts: BTreeMap<&'w str, Vec<Account>> = namespaces.into_iter().map(|name| (name, Vec::new())).collect();
     for user in world.users.values_mut() {
         let Some(here) = accounts.get_mut(user.key.namespace.as_str()) else { continue };
-        let changed = user.uid.as_ref().and_then(|uid| inputs.claims_changed.get(uid)).copied();
-        let account = user.account(memberships.get(user.key), changed);
+        let account = user.account(memberships.get(user.key), inputs);
         here.extend(account.filter(|account| user.fits(account)));
     }
     accounts.into_iter().map(|(namespace, accounts)| (namespace, Arc::new(Accounts::new(accounts)))).collect()

@@ -285,11 +285,12 @@ fn verifier_bytes(verifier: &SecretVerifier) -> Vec<u8> {
 }
 
 fn account(account: &Account) -> [u8; 32] {
-    let Account { subject, uid, username, password, claims, groups, attributes } = account;
+    let Account { subject, uid, login_epoch, username, password, claims, groups, attributes } = account;
     let mut writer = Writer::default();
     for text in [subject.as_str(), uid.as_str(), username.as_str()] {
         writer.text(text);
     }
+    writer.text(&login_epoch.number().to_string());
     let password = password.as_ref().map(crypto::PasswordHash::as_secret_str);
     writer.optional(password.as_ref().map(|text: &&Secret<String>| text.expose().as_str()));
     writer.count(claims.len());

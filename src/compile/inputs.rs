@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use api::{ObjectKey, OidcApplication, OidcGroup, OidcProvider, OidcResource, OidcUser};
 use crypto::{KeyRing, PasswordHash, Secret, Seeds, ServerKeys};
-use oidc::ids::Uid;
+use oidc::ids::{LoginEpoch, Uid};
 use serde::{Deserialize, Serialize};
 
 use crate::names::Names;
@@ -45,6 +45,8 @@ pub struct Inputs {
     pub issuer_keys: BTreeMap<Uid, KeyRing>,
     /// When a user's claims last changed, in seconds since 1970: `updated_at`. Absent: no such claim.
     pub claims_changed: BTreeMap<Uid, i64>,
+    /// Under which of their logins a user stands ([`crate::logins`]). Absent: the first.
+    pub login_epochs: BTreeMap<Uid, LoginEpoch>,
 }
 
 impl Inputs {
@@ -71,6 +73,7 @@ impl Inputs {
             names: BTreeMap::new(),
             issuer_keys: BTreeMap::new(),
             claims_changed: BTreeMap::new(),
+            login_epochs: BTreeMap::new(),
         }
     }
 }

@@ -10,7 +10,8 @@
 //! Reading order: [`mod@admit`] (what the API server would say) → [`inputs`], [`keys`], [`passwords`] (what is
 //! known) → `policy` → one file per kind → `across` (what only holds among all objects) → [`verdict`] → [`status`].
 //!
-//! - [`keys`] and [`passwords`] serve those who make inputs: new keys are random, and passwords are hashed on threads.
+//! - [`keys`], [`passwords`] and [`logins`] serve those who make inputs: new keys are random, passwords are hashed on
+//!   threads, and what a person proved before counts for as long as neither they nor their password were gone.
 //! - A compilation cannot fail. Every object gets a verdict with all that is wrong with it, each with its field.
 //! - A bad object hurts itself only: it is not served, and nothing else changes, unless both claim the same name.
 //! - An invalid edit of a live object removes that object. What was valid before is not kept: nobody could say why it
@@ -29,6 +30,7 @@ mod identifiers;
 pub mod inputs;
 mod issuers;
 pub mod keys;
+pub mod logins;
 pub mod names;
 pub mod passwords;
 mod policy;

@@ -37,6 +37,7 @@ struct Known {
 struct Job {
     secret: ObjectKey,
     digest: [u8; 32],
+    salt: [u8; 16],
 }
 
 impl Passwords {
@@ -48,7 +49,10 @@ impl Passwords {
 
     /// What the Secret of a user with this content holds. A password is hashed from the next [`Passwords::poll`] on;
     /// until that is done, the answer is [`UserPassword::Pending`].
-    pub fn look_up(&mut self, key: &ObjectKey, data: &Data) -> UserPassword {
+    ///
+    /// `owner` tells this Secret from all others anywhere, and does not change: the salt is made from it, so that whoever
+    /// hashes the password anew, after a restart, does not take it for another one.
+    pub fn look_up(&mut self, key: &ObjectKey, owner: &str, data: &Data) -> UserPassword {
         let password = match read(data) {
             Held::Password(password) => password,
             Held::Known(known) => return known,
@@ -58,7 +62,8 @@ impl Passwords {
             Some(known) if known.digest == digest => known.outcome.clone().unwrap_or(UserPassword::Pending),
             Some(_) | None => {
                 self.known.insert(key.clone(), Known { digest, outcome: None });
-                self.waiting.push_back((Job { secret: key.clone(), digest }, password));
+                let salt = salt(owner);
+                self.waiting.push_back((Job { secret: key.clone(), digest, salt }, password));
                 UserPassword::Pending
             }
         }
@@ -118,14 +123,21 @@ impl Passwords {
     /// Fills the pool. With no room left, jobs are running, and the next one that ends leads here again.
     fn submit(&mut self) {
         while let Some((job, password)) = self.waiting.pop_front() {
-            let own = password.clone();
-            let Ok(pending) = self.pool.submit(move || crypto::password::hash(&own)) else {
+            let (own, salt) = (password.clone(), job.salt);
+            let Ok(pending) = self.pool.submit(move || crypto::password::hash_with_salt(&own, &salt)) else {
                 self.waiting.push_front((job, password));
                 return;
             };
             self.running.push((job, pending));
         }
     }
+}
+
+fn salt(owner: &str) -> [u8; 16] {
+    let digest = crypto::hash::sha256(format!("password salt of {owner}").as_bytes());
+    let mut salt = [0; 16];
+    salt.copy_from_slice(digest.split_at(16).0);
+    salt
 }
 
 enum Held {

@@ -56,15 +56,17 @@ impl<'a> User<'a> {
 
     /// The account, if there is to be one. Without a password that can be verified it stays: sessions that are open do
     /// not depend on a Secret that is being replaced; to end them there is `activation`.
-    pub(crate) fn account(&self, groups: Option<&BTreeSet<GroupName>>, claims_changed: Option<i64>) -> Option<Account> {
+    pub(crate) fn account(&self, groups: Option<&BTreeSet<GroupName>>, inputs: &Inputs) -> Option<Account> {
         let (Some(uid), Some(subject), true) = (&self.uid, &self.subject, self.accepted()) else { return None };
         match self.object.spec.activation {
             Activation::Enabled => {}
             Activation::Disabled => return None,
         }
+        let claims_changed = inputs.claims_changed.get(uid).copied();
         Some(Account {
             subject: Subject::new(subject.clone()),
             uid: uid.clone(),
+            login_epoch: inputs.login_epochs.get(uid).copied().unwrap_or_default(),
             username: Username::new(self.username.clone()),
             password: self.password.cloned(),
             claims: claims::standard(&self.object.spec, &self.username, claims_changed),

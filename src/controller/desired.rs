@@ -8,8 +8,8 @@ use compile::names::{self, Held, Names};
 use compile::record::{
     ClientParts, ClientPayload, DedicatedIssuer, Place, ProviderPayload, RealmPayload, Record, Subject, UserPayload,
 };
-use compile::{Compiled, ObjectRef, OwnIssuer, SecretInput, UserPassword, Verdict};
-use crypto::{PasswordHash, ServerKeys};
+use compile::{Compiled, ObjectRef, OwnIssuer, Verdict};
+use crypto::ServerKeys;
 use oidc::account::Account;
 use oidc::catalog::Catalog;
 use oidc::client::Client;
@@ -257,17 +257,17 @@ impl<'w> Keeper<'w> {
         if account.is_none() && (self.frozen || !world.records.contains_key(&id)) {
             return None;
         }
-        let hash = hash(world, key, object);
-        let password = hash.zip(world.password_source(key, object));
+        let password = world.hash(key, object).zip(world.password_source(key, object));
         let claims = world.claims_at(object, uid);
-        let payload = UserPayload::new(self.keys, &self.uid, uid, account, password, claims);
+        let logins = world.logins.get(uid).cloned();
+        let payload = UserPayload::new(self.keys, &self.uid, uid, account, password, claims, logins);
         Some((id, Record::new(self.keys, Subject::User, &self.uid, (key, uid), &payload)))
     }
 
     fn nobody(&self, world: &World, key: &ObjectKey, uid: &Uid) -> Option<(RecordId, Record)> {
         let id = self.user_id(uid);
-        world.records.get(&id)?;
-        let payload = UserPayload::new(self.keys, &self.uid, uid, None, None, None);
+        let logins = world.records.get(&id)?.noted.logins.clone();
+        let payload = UserPayload::new(self.keys, &self.uid, uid, None, None, None, logins);
         Some((id, Record::new(self.keys, Subject::User, &self.uid, (key, uid), &payload)))
     }
 }
@@ -282,13 +282,4 @@ fn by_application<'w>(clients: impl Iterator<Item = &'w Arc<Client>>) -> BTreeMa
         }
     }
     all
-}
-
-/// The hash of a user's password, disabled or not.
-fn hash<'w>(world: &'w World, key: &ObjectKey, object: &OidcUser) -> Option<&'w PasswordHash> {
-    let name = object.spec.authentication.password_secret_ref.as_ref()?.name.as_str();
-    match world.inputs.secrets.get(&ObjectKey::new(&key.namespace, name))? {
-        SecretInput::UserPassword(UserPassword::Hash(hash)) => Some(hash),
-        SecretInput::UserPassword(_) | SecretInput::ClientSecretInput(_) | SecretInput::WrongType(_) => None,
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::{ObjectKey, OidcClientRecordSpec, OidcUserRecordSpec};
 use compile::credentials::{APPLICATION_UID_LABEL, EPOCH_ANNOTATION};
 use compile::inputs::Holdings;
+use compile::logins::Logins;
 use compile::names::Names;
 use compile::record::{ClaimsAt, KnownPassword, Record, Subject};
 use compile::rotation::{Rotation, Rotations};
@@ -50,6 +51,9 @@ pub(crate) struct Noted {
     /// Of a user: the last change of their claims.
     #[serde(default)]
     pub(crate) claims: Option<ClaimsAt>,
+    /// Of a user: under which of their logins they stand.
+    #[serde(default)]
+    pub(crate) logins: Option<Logins>,
     /// Of a user: the Secret that the hash was made from.
     #[serde(default)]
     pub(crate) password_source: Option<KnownPassword>,

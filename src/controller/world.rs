@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::{Kind, ObjectKey, RecordKind};
+use compile::logins::Logins;
 use compile::passwords::Passwords;
 use compile::record::Subject;
 use compile::{Inputs, Mode, ObjectRef};
@@ -102,6 +103,8 @@ pub(crate) struct World {
     pub(crate) lost: BTreeMap<ObjectKey, String>,
     /// The keys of applications' own issuers.
     pub(crate) issuer_keys: IssuerKeys,
+    /// Under which of their logins users stand, as of the last compilation.
+    pub(crate) logins: BTreeMap<Uid, Logins>,
     /// What the rotation of client secrets waits for.
     pub(crate) rotations: Pending,
     /// Passwords of users.
@@ -128,6 +131,7 @@ impl World {
             unreadable: BTreeMap::new(),
             records: BTreeMap::new(),
             records_of: BTreeMap::new(),
+            logins: BTreeMap::new(),
             provider_records: BTreeMap::new(),
             credentials: BTreeMap::new(),
             credentials_of: BTreeMap::new(),

@@ -7,7 +7,7 @@ use crypto::PasswordHash;
 use serde_json::Value;
 
 use crate::claims::StandardClaim;
-use crate::ids::{GroupName, Subject, Uid, Username};
+use crate::ids::{GroupName, LoginEpoch, Subject, Uid, Username};
 
 /// One enabled person.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Account {
     pub subject: Subject,
     /// UID of the `OidcUser`: sessions and tokens are bound to it.
     pub uid: Uid,
+    /// Under which of their logins they stand: sessions and tokens are bound to it, too.
+    pub login_epoch: LoginEpoch,
     /// What they type.
     pub username: Username,
     /// The hash of their password; none: they cannot log in with one.
@@ -64,9 +66,11 @@ impl Accounts {
         self.by_subject.get(self.subject_of.get(typed.trim().to_lowercase().as_str())?).map(Arc::as_ref)
     }
 
-    /// The account with this subject, provided that it is still the same person's object.
-    pub fn current(&self, subject: &Subject, uid: &Uid) -> Option<&Account> {
-        self.by_subject.get(subject).map(Arc::as_ref).filter(|account| account.uid == *uid)
+    /// The account with this subject, provided that it is still the same person's object, and that what was proved in this
+    /// epoch still counts.
+    pub fn current(&self, subject: &Subject, uid: &Uid, epoch: LoginEpoch) -> Option<&Account> {
+        let found = self.by_subject.get(subject).map(Arc::as_ref);
+        found.filter(|account| account.uid == *uid && account.login_epoch == epoch)
     }
 
     /// All accounts, by subject.
@@ -83,6 +87,7 @@ mod tests {
         Account {
             subject: Subject::new(subject),
             uid: Uid::new(format!("uid-{subject}")),
+            login_epoch: LoginEpoch::new(7),
             username: Username::new(username),
             password: None,
             claims: BTreeMap::new(),
@@ -101,8 +106,10 @@ mod tests {
     #[test]
     fn t_k15_a_subject_of_another_object_is_nobody() {
         let accounts = Accounts::new([account("s1", "alice")]);
-        assert!(accounts.current(&Subject::new("s1"), &Uid::new("uid-s1")).is_some());
-        assert!(accounts.current(&Subject::new("s1"), &Uid::new("another")).is_none());
+        let current = |uid: &str, epoch| accounts.current(&Subject::new("s1"), &Uid::new(uid), LoginEpoch::new(epoch));
+        assert!(current("uid-s1", 7).is_some());
+        assert!(current("another", 7).is_none());
+        assert!(current("uid-s1", 6).is_none() && current("uid-s1", 8).is_none(), "neither older nor newer");
     }
 
     #[test]

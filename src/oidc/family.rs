@@ -21,7 +21,7 @@ impl Authorization {
 
     /// The person, as long as they are there and may use the client.
     pub(crate) fn account<'r>(&self, realm: &'r Realm, client: &Client) -> Option<&'r Account> {
-        let account = realm.accounts.current(&self.subject, &self.user_uid);
+        let account = realm.accounts.current(&self.subject, &self.user_uid, self.login_epoch);
         account.filter(|account| client.user_access.permits(&account.groups))
     }
 }

@@ -52,6 +52,30 @@ text_ids! {
     Username;
 }
 
+/// Under which of their logins a person stands: it changes when what they proved before counts no more. What was begun
+/// under another one is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LoginEpoch(i64);
+
+impl LoginEpoch {
+    /// The epoch of this number.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// One that was not used before, by this number at the least.
+    #[must_use]
+    pub fn next(self, at_least: i64) -> Self {
+        Self(self.0.saturating_add(1).max(at_least))
+    }
+}
+
 macro_rules! uuid_ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*

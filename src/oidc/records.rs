@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::acr::Acr;
 use crate::claims::ClaimsRequest;
-use crate::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
+use crate::ids::{ClientId, CodeId, FamilyId, LoginEpoch, SessionId, Subject, Uid};
 use crate::opaque::ProofHash;
 use crate::permission::Permissions;
 use crate::pkce::Challenge;
@@ -23,6 +23,9 @@ pub struct Authorization {
     pub subject: Subject,
     /// The person's `OidcUser`, by UID.
     pub user_uid: Uid,
+    /// Under which of their logins.
+    #[serde(default)]
+    pub login_epoch: LoginEpoch,
     /// What was granted.
     #[serde(rename = "scope")]
     pub permissions: Permissions,
@@ -146,6 +149,8 @@ pub struct SessionRecord {
     pub subject: Subject,
     /// The person's `OidcUser`, by UID.
     pub user_uid: Uid,
+    /// Under which of their logins.
+    pub login_epoch: LoginEpoch,
     /// When they proved who they are.
     pub auth_time: Time,
     /// How they did (RFC 8176).

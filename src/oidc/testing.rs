@@ -17,7 +17,7 @@ use crate::client::{
     RefreshTokenIssuance, RefreshTokenSettings, ResourceAccess, ResponseType, ScopeClaims, TypeHeader, UserAccess,
 };
 use crate::form::Form;
-use crate::ids::{ClientId, CodeId, FamilyId, GroupName, SessionId, Subject, Uid, Username};
+use crate::ids::{ClientId, CodeId, FamilyId, GroupName, LoginEpoch, SessionId, Subject, Uid, Username};
 use crate::opaque::Opaque;
 use crate::permission::{Permission, Permissions};
 use crate::pkce::Challenge;
@@ -241,6 +241,7 @@ pub fn account() -> Account {
     Account {
         subject: Subject::new("alice-subject"),
         uid: Uid::new("user-1"),
+        login_epoch: LoginEpoch::new(1),
         username: Username::new("alice"),
         password: None,
         claims: BTreeMap::from([
@@ -317,6 +318,7 @@ pub fn session(auth_time: Time) -> SessionRecord {
         issuer: ISSUER.to_owned(),
         subject: account().subject,
         user_uid: account().uid,
+        login_epoch: account().login_epoch,
         auth_time,
         amr: vec!["pwd".to_owned()],
         last_seen_at: auth_time,
@@ -348,6 +350,7 @@ pub fn code_record() -> CodeRecord {
             application_uid: client().uid,
             subject: account().subject,
             user_uid: account().uid,
+            login_epoch: account().login_epoch,
             permissions: permissions("openid email"),
             nonce: Some("n1".to_owned()),
             auth_time: NOW.plus_secs(-30),

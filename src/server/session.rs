@@ -87,6 +87,7 @@ pub(crate) fn begin(realm: &Realm, account: &Account, fresh: &Opaque, now: Time)
         issuer: realm.issuer.as_str().to_owned(),
         subject: account.subject.clone(),
         user_uid: account.uid.clone(),
+        login_epoch: account.login_epoch,
         auth_time: now,
         amr: vec!["pwd".to_owned()],
         last_seen_at: now,
@@ -108,19 +109,21 @@ async fn proved(
     Ok(record.filter(ours).map(|record| (id, record)))
 }
 
-/// Times and account. A person who was disabled, deleted or made anew has no session any more.
+/// Times and account. A person who was disabled, deleted or made anew, or has another password since, has no session any
+/// more.
 fn judge(realm: &Realm, record: SessionRecord, now: Time) -> Option<Session<'_>> {
     let idle_at = record.last_seen_at.plus_secs(realm.settings.session_idle_seconds);
     if record.expires_at <= now || idle_at <= now {
         return None;
     }
-    let account = realm.accounts.current(&record.subject, &record.user_uid)?;
+    let account = realm.accounts.current(&record.subject, &record.user_uid, record.login_epoch)?;
     Some(Session { record, account })
 }
 
 #[cfg(test)]
 mod tests {
     use http::{HeaderValue, header};
+    use oidc::ids::LoginEpoch;
     use store::memory::Memory;
 
     use super::*;
@@ -160,6 +163,10 @@ mod tests {
     async fn t_p11_a_session_ends_with_its_account() {
         check("another object of the same name", false, |record| record.user_uid = oidc::ids::Uid::new("recreated"))
             .await;
+        check("disabled and enabled, or with another password since", false, |record| {
+            record.login_epoch = LoginEpoch::default();
+        })
+        .await;
         check("nobody", false, |record| record.subject = oidc::ids::Subject::new("nobody")).await;
     }
 

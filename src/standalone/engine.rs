@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use api::{ConditionType, Kind, ObjectKey, OidcProvider, Reason, Signing};
-use compile::inputs::USER_PASSWORD_TYPE;
+use compile::inputs::{USER_PASSWORD_TYPE, UserPassword};
 use compile::keys::schedule;
 use compile::passwords::Passwords;
 use compile::{Compiled, CredentialSecret, Mode, ObjectRef, ProviderMaterial, Synced};
@@ -194,6 +194,7 @@ impl Engine {
         let newest = self.keys.seeds.newest();
         let (rotated, rotation_due) = self.identities.rotate(world.applications(), newest, &self.handed_out, now);
         self.unsaved |= rotated;
+        self.unsaved |= self.advance_logins(&world, now);
         if self.unsaved {
             self.folder.write(IDENTITIES, &self.identities.to_json())?;
             self.unsaved = false;
@@ -241,9 +242,24 @@ impl Engine {
     fn look_up_passwords(&mut self, world: &World<'_>) {
         for (key, secret) in world.secrets() {
             if secret.type_ == USER_PASSWORD_TYPE {
-                self.passwords.look_up(key, &secret.data);
+                self.passwords.look_up(key, &owner(&self.keys, key), &secret.data);
             }
         }
+    }
+
+    fn advance_logins(&mut self, world: &World<'_>, now: i64) -> bool {
+        let Self { identities, keys, passwords, .. } = self;
+        let secrets: BTreeMap<_, _> =
+            world.secrets().filter(|(_, secret)| secret.type_ == USER_PASSWORD_TYPE).collect();
+        let users = world.users().map(|(object, spec)| {
+            let name = spec.authentication.password_secret_ref.as_ref();
+            let key = name.map(|name| ObjectKey::new(&object.key.namespace, name.name.as_str()));
+            let password =
+                key.and_then(|key| Some(passwords.look_up(&key, &owner(keys, &key), &secrets.get(&key)?.data)));
+            let hash = if let Some(UserPassword::Hash(hash)) = password { Some(hash) } else { None };
+            (object, spec.activation, hash)
+        });
+        identities.advance_logins(users, now)
     }
 
     /// Moves the signing keys on; returns when they are due next.
@@ -262,7 +278,7 @@ impl Engine {
         let mut seen = BTreeSet::new();
         let mut inputs = world.inputs(&provider.namespace, Mode::Standalone, Some(identities), &mut |key, secret| {
             seen.insert(key.clone());
-            passwords.look_up(key, &secret.data)
+            passwords.look_up(key, &owner(keys, key), &secret.data)
         });
         passwords.retain(|key| seen.contains(key));
         inputs.issuer_keys = issuers.rings();
@@ -342,6 +358,13 @@ impl Engine {
         }
         findings
     }
+}
+
+/// What tells a Secret in these files from all others: a seed is random, and its first generation does not go.
+fn owner(keys: &Keys, secret: &ObjectKey) -> String {
+    let first = keys.seeds.generations().next();
+    let seed = first.and_then(|generation| keys.seeds.generation_fingerprint(generation));
+    format!("{} {secret}", seed.unwrap_or_default())
 }
 
 /// The epochs that applications, and accounts of them, have in their files.

@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{Kind, ObjectKey, OidcApplicationSpec};
+use api::{Activation, Kind, ObjectKey, OidcApplicationSpec};
+use compile::logins::Logins;
 use compile::rotation::{Advanced, Rotations};
 use compile::{Epoch, ObjectRef};
-use crypto::Seeds;
+use crypto::{PasswordHash, Seeds};
 use oidc::ids::Uid;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,9 @@ pub struct Identity {
     /// Of a user: the digest of their claims, and when those changed last, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<ClaimsAt>,
+    /// Of a user: under which of their logins they stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logins: Option<Logins>,
     /// Of an application: where its client secrets stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotations: Option<Rotations>,
@@ -165,8 +169,8 @@ impl Identities {
             } else {
                 let claims = claims.clone().map(|digest| ClaimsAt { digest, updated_at: now });
                 let uid = make_uid().to_string();
-                let identity =
-                    Identity { uid, created: now, generation: 1, spec: spec.clone(), claims, rotations: None };
+                let (spec, logins, rotations) = (spec.clone(), None, None);
+                let identity = Identity { uid, created: now, generation: 1, spec, claims, logins, rotations };
                 self.objects.insert(object.clone(), identity);
                 changed = true;
             }
@@ -215,6 +219,23 @@ impl Identities {
             identity.rotations = Some(rotations);
         }
         (changed, next)
+    }
+
+    /// Moves on under which of their logins these users stand, each with the hash of their password where it is known.
+    /// Returns whether there is something to keep before it is used.
+    pub fn advance_logins<'a>(
+        &mut self,
+        users: impl Iterator<Item = (&'a ObjectRef, Activation, Option<PasswordHash>)>,
+        now: i64,
+    ) -> bool {
+        let mut changed = false;
+        for (object, activation, hash) in users {
+            let Some(identity) = self.objects.get_mut(object) else { continue };
+            let advanced = Some(Logins::advance(identity.logins.as_ref(), activation, hash.as_ref(), now));
+            changed |= identity.logins != advanced;
+            identity.logins = advanced;
+        }
+        changed
     }
 
     /// The generations of the seed that client secrets were derived from so far.

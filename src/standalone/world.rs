@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::{ObjectKey, OidcApplicationSpec};
+use api::{ObjectKey, OidcApplicationSpec, OidcUserSpec};
 use compile::inputs::{CLIENT_SECRET_INPUT_TYPE, USER_PASSWORD_TYPE};
 use compile::{Inputs, Mode, Object, ObjectRef, SecretInput, UserPassword, Verdict};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -91,6 +91,14 @@ impl<'a> World<'a> {
         })
     }
 
+    /// The users that were not refused so far.
+    pub fn users(&self) -> impl Iterator<Item = (&ObjectRef, &'a OidcUserSpec)> {
+        self.objects.iter().filter_map(|(object, (_, content))| {
+            let Object::User(user) = content else { return None };
+            Some((object, &user.spec))
+        })
+    }
+
     /// The password Secrets that hold a password itself, as text or as octets that are none.
     pub fn secrets(&self) -> impl Iterator<Item = (&ObjectKey, &'a SecretManifest)> {
         self.secrets.iter().map(|(key, secret)| (key, *secret))
@@ -116,6 +124,9 @@ impl<'a> World<'a> {
                 metadata.creation_timestamp = jiff::Timestamp::from_second(identity.created).ok().map(Time);
                 if let Some(claims) = &identity.claims {
                     inputs.claims_changed.insert(Uid::new(identity.uid.clone()), claims.updated_at);
+                }
+                if let Some(logins) = &identity.logins {
+                    inputs.login_epochs.insert(Uid::new(identity.uid.clone()), logins.epoch);
                 }
                 if let Some(rotations) = &identity.rotations {
                     inputs.rotations.insert(Uid::new(identity.uid.clone()), rotations.clone());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use oidc::acr::Acr;
 use oidc::claims::{ClaimsRequest, StandardClaim};
-use oidc::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
+use oidc::ids::{ClientId, CodeId, FamilyId, LoginEpoch, SessionId, Subject, Uid};
 use oidc::opaque::ProofHash;
 use oidc::permission::{Permission, Permissions};
 use oidc::pkce::Challenge;
@@ -148,6 +148,7 @@ pub fn authorization(n: u64) -> Authorization {
         application_uid: Uid::new("application"),
         subject: Subject::new(format!("subject-{n}")),
         user_uid: Uid::new("user"),
+        login_epoch: LoginEpoch::new(1_764_000_000),
         permissions: permissions("openid profile"),
         nonce: Some("n\"\\; DROP TABLE codes; --\u{0}é🙂".to_owned()),
         auth_time: NOW.plus_secs(-5),
@@ -193,6 +194,7 @@ pub fn session(n: u64) -> SessionRecord {
         issuer: "https://id.example".to_owned(),
         subject: Subject::new(format!("subject-{n}")),
         user_uid: Uid::new("user"),
+        login_epoch: LoginEpoch::new(1_764_000_000),
         auth_time: NOW.plus_secs(-5),
         amr: vec!["pwd".to_owned(), "otp".to_owned()],
         last_seen_at: NOW,

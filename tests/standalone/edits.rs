@@ -76,9 +76,9 @@ fn post(provider: &Provider, path: &str, pairs: &[(&str, &str)]) -> (u16, Value)
     (answer.status, serde_json::from_str(&answer.body).unwrap_or_default())
 }
 
-#[test]
-fn t_p11_refresh_introspection_and_userinfo_end_within_seconds_of_a_persons_being_disabled() {
-    let provider = Provider::start_with(|manifests| {
+/// A provider at which alice can have tokens by her password.
+fn with_password_grant() -> Provider {
+    Provider::start_with(|manifests| {
         let change = |file: &str, from: &str, to: &str| {
             let text = fs::read_to_string(manifests.join(file)).unwrap();
             assert!(text.contains(from), "{file} has no {from}");
@@ -88,15 +88,20 @@ fn t_p11_refresh_introspection_and_userinfo_end_within_seconds_of_a_persons_bein
         change("provider.yaml", "loopbackRedirects:", &format!("{grants}\n    loopbackRedirects:"));
         change("application.yaml", "groupsClaim: All", &format!("groupsClaim: All\n  {grants}"));
         change("application.yaml", "scopes: [openid,", "scopes: [offline_access, openid,");
-    });
-    let (username, password) = alice();
-    let log_in = [
-        ("grant_type", "password"),
-        ("username", username.as_str()),
-        ("password", password.as_str()),
-        ("scope", "openid offline_access"),
-    ];
-    let (status, tokens) = post(&provider, "/token", &log_in);
+    })
+}
+
+fn log_in(provider: &Provider, password: &str) -> (u16, Value) {
+    let (username, _) = alice();
+    let (password, scope) = (("password", password), ("scope", "openid offline_access"));
+    post(provider, "/token", &[("grant_type", "password"), ("username", &username), password, scope])
+}
+
+#[test]
+fn t_p11_refresh_introspection_and_userinfo_end_within_seconds_of_a_persons_being_disabled() {
+    let provider = with_password_grant();
+    let (_, password) = alice();
+    let (status, tokens) = log_in(&provider, &password);
     assert_eq!(status, 200, "{tokens}");
     let text = |name: &str| tokens[name].as_str().unwrap();
     let (access, refresh) = (text("access_token"), text("refresh_token"));
@@ -114,7 +119,45 @@ fn t_p11_refresh_introspection_and_userinfo_end_within_seconds_of_a_persons_bein
     let (status, refused) = post(&provider, "/token", &again);
     assert_eq!((status, &refused["error"]), (400, &"invalid_grant".into()));
     edit(&provider, "user.yaml", "spec:\n  activation: Disabled\n", "spec:\n");
-    provider.soon("the return", || (post(&provider, "/token", &again).0 == 200).then_some(()));
+    provider.soon("the return", || (log_in(&provider, &password).0 == 200).then_some(()));
+    assert!(!active() && me() == 401, "what had ended stays ended");
+    assert_eq!(post(&provider, "/token", &again).1["error"], "invalid_grant");
+}
+
+#[test]
+fn t_p11_what_was_had_by_a_password_ends_with_it() {
+    const NEW: &str = "quite another passphrase";
+    let provider = with_password_grant();
+    let (_, password) = alice();
+    let mut agent = Agent::default();
+    let url = request(&provider, &provider.callback());
+    authorize(&mut agent, &url, &provider.callback());
+    let (_, tokens) = log_in(&provider, &password);
+    let refresh = tokens["refresh_token"].as_str().unwrap();
+    let refreshed = |provider: &Provider| {
+        post(provider, "/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh)]).0 == 200
+    };
+    assert!(refreshed(&provider) && agent.get(&url).unwrap().status == 303);
+    // A restart hashes the password again, and takes it for the same one.
+    let restart = |mut provider: Provider| {
+        provider.kill();
+        provider.spawn();
+        provider.wait_ready();
+        provider
+    };
+    let provider = restart(provider);
+    provider.soon("the hash", || (log_in(&provider, &password).0 == 200).then_some(()));
+    assert!(refreshed(&provider) && agent.get(&url).unwrap().status == 303);
+
+    edit(&provider, "user.yaml", &password, NEW);
+    provider.soon("the new password", || (log_in(&provider, NEW).0 == 200).then_some(()));
+    assert!(!refreshed(&provider), "whoever knows no more than the old password is out");
+    assert_eq!(agent.get(&url).unwrap().status, 200, "and is asked to log in");
+    assert_eq!(log_in(&provider, &password).1["error"], "invalid_grant");
+    // It is remembered, or a restart would bring the old sessions back.
+    let provider = restart(provider);
+    provider.soon("the hash", || (log_in(&provider, NEW).0 == 200).then_some(()));
+    assert!(!refreshed(&provider) && agent.get(&url).unwrap().status == 200);
 }
 
 #[test]

@@ -52,20 +52,33 @@ fn verifies(found: &UserPassword, password: &str) -> bool {
 fn a_password_is_hashed_once_per_change() {
     let mut passwords = passwords(4);
     let (alice, first) = (key("alice"), secret(&[("password", b"correct horse")]));
-    assert!(matches!(passwords.look_up(&alice, &first), UserPassword::Pending));
+    assert!(matches!(passwords.look_up(&alice, "owner", &first), UserPassword::Pending));
     assert!(!passwords.is_idle());
     wait(&mut passwords);
     assert!(passwords.is_idle());
-    let UserPassword::Hash(hash) = passwords.look_up(&alice, &first) else { panic!("not hashed") };
+    let UserPassword::Hash(hash) = passwords.look_up(&alice, "owner", &first) else { panic!("not hashed") };
     assert!(hash.verify(&Secret::new("correct horse".to_owned())));
     // The same password again is the same hash, salt and all.
-    let UserPassword::Hash(again) = passwords.look_up(&alice, &first) else { panic!("not hashed") };
+    let UserPassword::Hash(again) = passwords.look_up(&alice, "owner", &first) else { panic!("not hashed") };
     assert_eq!(hash.as_secret_str().expose(), again.as_secret_str().expose());
     assert!(passwords.is_idle());
+    // After a restart, too, where nobody remembers it.
+    let hashed_anew = |owner: &str| {
+        let mut passwords = self::passwords(4);
+        passwords.look_up(&alice, owner, &first);
+        wait(&mut passwords);
+        let UserPassword::Hash(hash) = passwords.look_up(&alice, owner, &first) else { panic!("not hashed") };
+        hash.digest()
+    };
+    assert_eq!(hashed_anew("owner"), hash.digest());
+    assert_ne!(hashed_anew("another"), hash.digest(), "nobody sees that two people have the same password");
     let second = secret(&[("password", b"battery staple")]);
-    assert!(matches!(passwords.look_up(&alice, &second), UserPassword::Pending), "the old password counts no more");
+    assert!(
+        matches!(passwords.look_up(&alice, "owner", &second), UserPassword::Pending),
+        "the old password counts no more"
+    );
     wait(&mut passwords);
-    assert!(verifies(&passwords.look_up(&alice, &second), "battery staple"));
+    assert!(verifies(&passwords.look_up(&alice, "owner", &second), "battery staple"));
 }
 
 #[test]
@@ -73,13 +86,13 @@ fn more_passwords_than_the_pool_takes_are_hashed_one_after_the_other() {
     let mut passwords = passwords(1);
     let secrets: Vec<_> = (0..4).map(|n| (key(&format!("u{n}")), format!("password {n}"))).collect();
     for (key, password) in &secrets {
-        passwords.look_up(key, &secret(&[("password", password.as_bytes())]));
+        passwords.look_up(key, "owner", &secret(&[("password", password.as_bytes())]));
     }
     while !passwords.is_idle() {
         wait(&mut passwords);
     }
     for (key, password) in &secrets {
-        assert!(verifies(&passwords.look_up(key, &secret(&[("password", password.as_bytes())])), password));
+        assert!(verifies(&passwords.look_up(key, "owner", &secret(&[("password", password.as_bytes())])), password));
     }
 }
 
@@ -87,30 +100,30 @@ fn more_passwords_than_the_pool_takes_are_hashed_one_after_the_other() {
 fn a_password_that_changes_while_it_is_hashed_is_hashed_again() {
     let mut passwords = passwords(4);
     let alice = key("alice");
-    passwords.look_up(&alice, &secret(&[("password", b"one")]));
+    passwords.look_up(&alice, "owner", &secret(&[("password", b"one")]));
     assert!(passwords.poll(&mut Context::from_waker(Waker::noop())).is_pending() || passwords.is_idle());
     let two = secret(&[("password", b"two")]);
-    passwords.look_up(&alice, &two);
+    passwords.look_up(&alice, "owner", &two);
     while !passwords.is_idle() {
         wait(&mut passwords);
     }
-    assert!(verifies(&passwords.look_up(&alice, &two), "two"));
+    assert!(verifies(&passwords.look_up(&alice, "owner", &two), "two"));
 }
 
 #[test]
 fn a_secret_that_is_gone_is_forgotten() {
     let mut passwords = passwords(1);
     for name in ["a", "b", "c"] {
-        passwords.look_up(&key(name), &secret(&[("password", b"x")]));
+        passwords.look_up(&key(name), "owner", &secret(&[("password", b"x")]));
     }
     passwords.retain(|secret| secret.name == "b");
     assert_eq!(passwords.waiting.len(), 1);
     while !passwords.is_idle() {
         wait(&mut passwords);
     }
-    assert!(verifies(&passwords.look_up(&key("b"), &secret(&[("password", b"x")])), "x"));
+    assert!(verifies(&passwords.look_up(&key("b"), "owner", &secret(&[("password", b"x")])), "x"));
     passwords.retain(|_| false);
-    assert!(matches!(passwords.look_up(&key("b"), &secret(&[("password", b"x")])), UserPassword::Pending));
+    assert!(matches!(passwords.look_up(&key("b"), "owner", &secret(&[("password", b"x")])), UserPassword::Pending));
 }
 
 #[test]
@@ -118,14 +131,14 @@ fn hashes_are_taken_as_they_are() {
     let hash = crypto::password::hash(&Secret::new("x".to_owned())).unwrap();
     let phc = hash.as_secret_str().expose();
     for text in [phc.clone(), format!("{phc}\n"), format!("{phc}\r\n")] {
-        assert!(verifies(&passwords(1).look_up(&key("a"), &secret(&[("hash", text.as_bytes())])), "x"));
+        assert!(verifies(&passwords(1).look_up(&key("a"), "owner", &secret(&[("hash", text.as_bytes())])), "x"));
     }
 }
 
 #[test]
 fn what_cannot_be_a_password_is_refused() {
     let check = |data: &[(&str, &[u8])], says: &str| {
-        for found in [passwords(1).look_up(&key("a"), &secret(data)), without_hashing(&secret(data))] {
+        for found in [passwords(1).look_up(&key("a"), "owner", &secret(data)), without_hashing(&secret(data))] {
             let UserPassword::Unsupported(why) = found else { panic!("{says}: {found:?}") };
             assert!(why.contains(says), "{why}");
         }
@@ -137,13 +150,13 @@ fn what_cannot_be_a_password_is_refused() {
     check(&[("password", b"")], "empty");
     check(&[("password", b"secret\n")], "line break");
     let missing = secret(&[("passwort", b"x")]);
-    assert!(matches!(passwords(1).look_up(&key("a"), &missing), UserPassword::Missing));
+    assert!(matches!(passwords(1).look_up(&key("a"), "owner", &missing), UserPassword::Missing));
     // Too long is found when it is hashed.
     let mut passwords = passwords(1);
     let long = secret(&[("password", &[b'x'; 2000])]);
-    passwords.look_up(&key("a"), &long);
+    passwords.look_up(&key("a"), "owner", &long);
     wait(&mut passwords);
-    assert!(matches!(passwords.look_up(&key("a"), &long), UserPassword::Unsupported(_)));
+    assert!(matches!(passwords.look_up(&key("a"), "owner", &long), UserPassword::Unsupported(_)));
 }
 
 #[test]
@@ -157,12 +170,12 @@ fn a_hash_that_is_remembered_is_not_computed_again() {
     let (alice, content) = (key("alice"), secret(&[("password", b"correct horse")]));
     let mut passwords = passwords(1);
     passwords.remember(&alice, &content, hash.clone());
-    assert!(is(&passwords.look_up(&alice, &content), &hash));
+    assert!(is(&passwords.look_up(&alice, "owner", &content), &hash));
     assert!(passwords.is_idle());
     // It stands for this Secret with this content.
-    let bob = passwords.look_up(&key("bob"), &content);
+    let bob = passwords.look_up(&key("bob"), "owner", &content);
     assert!(matches!(bob, UserPassword::Pending), "{bob:?}");
-    let other = passwords.look_up(&alice, &secret(&[("password", b"battery staple")]));
+    let other = passwords.look_up(&alice, "owner", &secret(&[("password", b"battery staple")]));
     assert!(matches!(other, UserPassword::Pending), "{other:?}");
 }
 
@@ -172,19 +185,19 @@ fn a_hash_that_is_remembered_while_another_is_computed_stays() {
     let content = secret(&[("password", b"x")]);
     for submitted in [false, true] {
         let mut passwords = passwords(1);
-        passwords.look_up(&key("a"), &content);
+        passwords.look_up(&key("a"), "owner", &content);
         if submitted {
             passwords.submit();
         }
         passwords.remember(&key("a"), &content, hash.clone());
         assert_eq!(passwords.is_idle(), !submitted);
         // Whoever waits behind it gets a turn.
-        passwords.look_up(&key("b"), &content);
+        passwords.look_up(&key("b"), "owner", &content);
         while !passwords.is_idle() {
             wait(&mut passwords);
         }
-        assert!(is(&passwords.look_up(&key("a"), &content), &hash));
-        assert!(verifies(&passwords.look_up(&key("b"), &content), "x"));
+        assert!(is(&passwords.look_up(&key("a"), "owner", &content), &hash));
+        assert!(verifies(&passwords.look_up(&key("b"), "owner", &content), "x"));
     }
 }
 
@@ -195,10 +208,10 @@ fn without_a_password_there_is_nothing_to_remember() {
     let with_hash = secret(&[("hash", given.as_secret_str().expose().as_bytes())]);
     let mut passwords = passwords(1);
     passwords.remember(&key("a"), &with_hash, old.clone());
-    assert!(is(&passwords.look_up(&key("a"), &with_hash), &given));
+    assert!(is(&passwords.look_up(&key("a"), "owner", &with_hash), &given));
     for nothing in [secret(&[]), secret(&[("password", b"")])] {
         passwords.remember(&key("a"), &nothing, old.clone());
-        let found = passwords.look_up(&key("a"), &nothing);
+        let found = passwords.look_up(&key("a"), "owner", &nothing);
         assert!(matches!(found, UserPassword::Missing | UserPassword::Unsupported(_)), "{found:?}");
     }
     assert!(passwords.known.is_empty());

@@ -30,7 +30,7 @@ pub(crate) fn of_client(client: &Client) -> usize {
 
 /// Octets that an account takes in a person's record.
 pub(crate) fn of_account(account: &Account) -> usize {
-    let Account { subject, uid: _, username, password: _, claims, groups, attributes } = account;
+    let Account { subject, uid: _, login_epoch: _, username, password: _, claims, groups, attributes } = account;
     kept(&(subject, username, claims, groups, attributes)) + SECRETS
 }
 

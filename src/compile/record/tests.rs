@@ -2,11 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crypto::{PasswordHash, Secret};
 use oidc::account::Account;
-use oidc::ids::{Subject as Sub, Username};
+use oidc::ids::{LoginEpoch, Subject as Sub, Username};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::inputs::Epoch;
+use crate::logins::Logins;
 use crate::rotation::{Rotation, Rotations};
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$4bqBoMvMxTVmPuC1nQ5ZFA8vbXKO6Xqo6X9nU6pEDfM";
@@ -102,6 +103,7 @@ fn alice(hash: Option<&str>) -> Account {
     Account {
         subject: Sub::new("s"),
         uid,
+        login_epoch: LoginEpoch::new(300),
         username: Username::new("alice"),
         password: hash.map(|hash| PasswordHash::parse(hash).unwrap()),
         claims: BTreeMap::from([(oidc::claims::StandardClaim::Email, json!("a@example.com"))]),
@@ -115,7 +117,8 @@ fn user_record(provider: &Uid) -> Record {
     let account = alice(Some(HASH));
     let source = KnownPassword { uid: "s1".to_owned(), resource_version: "7".to_owned() };
     let password = account.password.as_ref().map(|hash| (hash, source));
-    let payload = UserPayload::new(&keys(1), provider, &uid, Some(&account), password, None);
+    let logins = Logins::advance(None, api::Activation::Enabled, account.password.as_ref(), 300);
+    let payload = UserPayload::new(&keys(1), provider, &uid, Some(&account), password, None, Some(logins));
     Record::new(&keys(1), Subject::User, provider, (&key, &uid), &payload)
 }
 
@@ -124,7 +127,7 @@ fn an_account_comes_back_with_its_password() {
     let record = user_record(&Uid::new("p"));
     let payload = UserPayload::read(&keys(1), &record).unwrap();
     let account = payload.account(&keys(1), &record).unwrap().unwrap();
-    assert_eq!(account.username.as_str(), "alice");
+    assert_eq!((account.username.as_str(), account.login_epoch), ("alice", LoginEpoch::new(300)));
     assert_eq!(account.password.unwrap().as_secret_str().expose(), HASH);
     assert_eq!(payload.password_source().unwrap().resource_version, "7");
     assert_eq!(user_record(&Uid::new("p")), record, "equal people are written alike");

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Record, RecordError};
+use crate::logins::Logins;
 
 /// What the servers and a later controller must know of a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +24,8 @@ pub struct UserPayload {
     password_source: Option<KnownPassword>,
     /// When their claims changed last.
     claims: Option<ClaimsAt>,
+    /// Under which of their logins they stand, disabled or not.
+    logins: Option<Logins>,
 }
 
 /// A Secret's content, by what the API server changes with it.
@@ -64,14 +67,16 @@ impl UserPayload {
         account: Option<&Account>,
         password: Option<(&PasswordHash, KnownPassword)>,
         claims: Option<ClaimsAt>,
+        logins: Option<Logins>,
     ) -> Self {
         let account = account.map(|account| {
-            let Account { subject, uid: _, username, password: _, claims, groups, attributes } = account.clone();
+            let Account { subject, uid: _, login_epoch: _, username, password: _, claims, groups, attributes } =
+                account.clone();
             AccountPayload { subject, username, claims, groups, attributes }
         });
         let (password, password_source) = password.unzip();
         let seal = |hash: &PasswordHash| super::seal(keys, &aad(provider, user), hash.as_secret_str());
-        Self { account, password: password.map(seal), password_source, claims }
+        Self { account, password: password.map(seal), password_source, claims, logins }
     }
 
     /// Reads a record.
@@ -86,7 +91,8 @@ impl UserPayload {
         let AccountPayload { subject, username, claims, groups, attributes } = account.clone();
         let password = self.password(keys, record)?;
         let uid = record.source_uid.clone();
-        Ok(Some(Account { subject, uid, username, password, claims, groups, attributes }))
+        let login_epoch = self.logins.as_ref().map(|logins| logins.epoch).unwrap_or_default();
+        Ok(Some(Account { subject, uid, login_epoch, username, password, claims, groups, attributes }))
     }
 
     /// The hash of their password.

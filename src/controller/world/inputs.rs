@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{ObjectKey, OidcApplication, OidcUser};
-use compile::inputs::Holdings;
+use compile::inputs::{Holdings, SecretInput, UserPassword};
+use compile::logins::Logins;
 use compile::names::{Name, Names};
 use compile::record::{ClaimsAt, KnownPassword, Record, UserPayload};
 use compile::{Compiled, Synced};
+use crypto::PasswordHash;
 use oidc::ids::Uid;
 
 use super::{Access, World};
@@ -22,6 +24,7 @@ impl World {
         self.holders(now);
         self.claims(now);
         self.password_inputs();
+        self.logins(now);
         let waiting = self.take_waiting();
         let home = self.inputs.provider_namespace.clone();
         let inputs = std::mem::replace(&mut self.inputs, compile::Inputs::empty(home, compile::Mode::Cluster));
@@ -186,6 +189,31 @@ impl World {
     pub(crate) fn claims_at(&self, object: &OidcUser, uid: &Uid) -> Option<ClaimsAt> {
         let updated_at = *self.inputs.claims_changed.get(uid)?;
         Some(ClaimsAt { digest: compile::claims_digest(&object.spec), updated_at })
+    }
+
+    /// Moves on under which of their logins users stand. What was compiled last may not have been recorded yet.
+    fn logins(&mut self, now: i64) {
+        let mut logins = BTreeMap::new();
+        for (key, object) in &self.inputs.users {
+            let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
+            let records = self.records_of.get(&uid).into_iter().flatten();
+            let recorded = records.filter_map(|id| self.records.get(id)?.noted.logins.as_ref());
+            // The record of a provider that cannot be written may be behind.
+            let known = recorded.chain(self.logins.get(&uid)).max_by_key(|known| known.epoch);
+            let advanced = Logins::advance(known, object.spec.activation, self.hash(key, object), now);
+            logins.insert(uid, advanced);
+        }
+        self.inputs.login_epochs = logins.iter().map(|(uid, known)| (uid.clone(), known.epoch)).collect();
+        self.logins = logins;
+    }
+
+    /// The hash of a user's password, disabled or not.
+    pub(crate) fn hash(&self, key: &ObjectKey, object: &OidcUser) -> Option<&PasswordHash> {
+        let name = object.spec.authentication.password_secret_ref.as_ref()?.name.as_str();
+        match self.inputs.secrets.get(&ObjectKey::new(&key.namespace, name))? {
+            SecretInput::UserPassword(UserPassword::Hash(hash)) => Some(hash),
+            SecretInput::UserPassword(_) | SecretInput::ClientSecretInput(_) | SecretInput::WrongType(_) => None,
+        }
     }
 
     /// The Secret that a user's hash comes from, in the version that was compiled.

@@ -150,6 +150,7 @@ impl World {
                     .claims
                     .as_ref()
                     .is_none_or(|claims| self.inputs.claims_changed.get(&uid) == Some(&claims.updated_at))
+                && record.noted.logins.as_ref().is_none_or(|logins| self.logins.get(&uid) == Some(logins))
                 && !record.noted.has_keys()
                 && record.noted.names().all(|name| !self.is_given_up(name));
         self.forget_record(&id);
@@ -289,7 +290,7 @@ impl World {
 
     pub(super) fn password(&mut self, key: &ObjectKey) {
         if let Some(secret) = self.password_secrets.get(key) {
-            let known = self.passwords.look_up(key, &secret.data);
+            let known = self.passwords.look_up(key, &secret.uid, &secret.data);
             self.inputs.secrets.insert(key.clone(), SecretInput::UserPassword(known));
         }
     }

@@ -203,6 +203,7 @@ impl Granted<'_> {
             application_uid: client.uid.clone(),
             subject: login.account.subject.clone(),
             user_uid: login.account.uid.clone(),
+            login_epoch: login.account.login_epoch,
             permissions,
             nonce,
             auth_time: login.session.auth_time,

@@ -100,6 +100,7 @@ impl<'c> Judged<'c> {
             application_uid: client.uid.clone(),
             subject: account.subject.clone(),
             user_uid: account.uid.clone(),
+            login_epoch: account.login_epoch,
             permissions: permissions.clone(),
             nonce: None,
             auth_time: now,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use oidc::claims::ClaimsRequest;
-use oidc::ids::{ClientId, CodeId, FamilyId, SessionId, Subject, Uid};
+use oidc::ids::{ClientId, CodeId, FamilyId, LoginEpoch, SessionId, Subject, Uid};
 use oidc::opaque::ProofHash;
 use oidc::permission::Permission;
 use oidc::records::{Authorization, CodeRecord, FamilyRecord};
@@ -107,6 +107,7 @@ fn pair(n: u64) -> (CodeRecord, FamilyRecord) {
         application_uid: Uid::new("5b3c3f8e-5d9f-4f0c-9a53-0d6f5a3b9a11"),
         subject: Subject::new("0190b0a8-7a5e-7c6e-8f6e-1f2a3b4c5d6e"),
         user_uid: Uid::new("9a1d6a0e-0c8e-4d54-8df0-6f7b2d0f7c55"),
+        login_epoch: LoginEpoch::default(),
         permissions: ["openid", "profile", "email", "groups"]
             .iter()
             .filter_map(|word| Permission::parse(word).ok())

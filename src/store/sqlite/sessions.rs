@@ -1,6 +1,6 @@
 //! Table `sessions`.
 
-use oidc::ids::{SessionId, Subject, Uid};
+use oidc::ids::{LoginEpoch, SessionId, Subject, Uid};
 use oidc::opaque::ProofHash;
 use oidc::records::SessionRecord;
 use oidc::time::Time;
@@ -18,7 +18,8 @@ pub(super) fn open(
     new: &SessionRecord,
     replaces: Option<SessionId>,
 ) -> Result<EndedSessions, Fault> {
-    let SessionRecord { id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at } = new;
+    let SessionRecord { id, proof, issuer, subject, user_uid, login_epoch, auth_time, amr, last_seen_at, expires_at } =
+        new;
     if replaces == Some(*id) {
         return Err(Fault::Taken);
     }
@@ -30,6 +31,7 @@ pub(super) fn open(
             issuer,
             subject.as_str(),
             user_uid.as_str(),
+            login_epoch.number(),
             auth_time.millis(),
             amr,
             last_seen_at.millis(),
@@ -83,6 +85,7 @@ fn read(row: &Row<'_>, id: SessionId) -> Result<SessionRecord, Fault> {
         issuer: row.get("issuer")?,
         subject: Subject::new(row.get::<_, String>("subject")?),
         user_uid: Uid::new(row.get::<_, String>("user_uid")?),
+        login_epoch: LoginEpoch::new(row.get("login_epoch")?),
         auth_time: values::time(row, "auth_time")?,
         amr: values::json(row, "amr")?,
         last_seen_at: values::time(row, "last_seen_at")?,

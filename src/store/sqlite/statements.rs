@@ -72,8 +72,8 @@ UPDATE families SET revoked_at = $1 \
 WHERE user_uid = $2 AND application_uid = $3 AND issuer = $4 AND revoked_at IS NULL";
 
 pub(super) const PUT_SESSION: &str = "\
-INSERT INTO sessions (id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at) \
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+INSERT INTO sessions (id, proof, issuer, subject, user_uid, login_epoch, auth_time, amr, last_seen_at, expires_at) \
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 /// Whoever was logged in to from a session that is there; a row of one that is gone would stay for ever.
 pub(super) const JOIN_SESSION: &str = "\
@@ -87,13 +87,13 @@ pub(super) const CLIENTS_OF_SESSION: &str = "\
 SELECT application_uid, client, sid FROM session_clients WHERE session = $1 ORDER BY application_uid LIMIT $2";
 
 pub(super) const FIND_SESSION: &str = "\
-SELECT proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at FROM sessions WHERE id = $1";
+SELECT proof, issuer, subject, user_uid, login_epoch, auth_time, amr, last_seen_at, expires_at FROM sessions WHERE id = $1";
 
 /// Whether it is a session of this person at this issuer.
 pub(super) const IS_SESSION_OF: &str = "SELECT 1 FROM sessions WHERE id = $1 AND user_uid = $2 AND issuer = $3";
 
 pub(super) const SESSIONS_OF: &str = "\
-SELECT id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, expires_at FROM sessions \
+SELECT id, proof, issuer, subject, user_uid, login_epoch, auth_time, amr, last_seen_at, expires_at FROM sessions \
 WHERE user_uid = $1 AND issuer = $2 ORDER BY auth_time DESC, id DESC LIMIT $3";
 
 pub(super) const TOUCH_SESSION: &str = "\

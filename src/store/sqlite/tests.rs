@@ -4,6 +4,7 @@ use std::sync::mpsc;
 
 use futures::future::join_all;
 use futures::poll;
+use oidc::ids::LoginEpoch;
 use oidc::records::Generation;
 use rusqlite::params;
 use tempfile::TempDir;
@@ -114,7 +115,8 @@ async fn rows_of_schema_version_1_are_read() {
                 params![bytes, GRANTED],
             )?;
             connection.execute(
-                "INSERT INTO sessions VALUES ($1, $2, 'https://id.example', 's', 'u', 1699999995000, '[\"pwd\"]', \
+                "INSERT INTO sessions (id, proof, issuer, subject, user_uid, auth_time, amr, last_seen_at, \
+                 expires_at) VALUES ($1, $2, 'https://id.example', 's', 'u', 1699999995000, '[\"pwd\"]', \
                  1700000002000, 1700086400000)",
                 params![bytes, [6_u8; 32]],
             )?;
@@ -138,6 +140,7 @@ async fn rows_of_schema_version_1_are_read() {
     let kept = store.find_session(session(1).id).await.unwrap().unwrap();
     assert_eq!((kept.last_seen_at, kept.expires_at), (NOW.plus_secs(2), NOW.plus_secs(86_400)));
     assert_eq!(kept.amr, ["pwd"]);
+    assert_eq!(kept.login_epoch, LoginEpoch::default());
 }
 
 /// What cannot be read is an error that says where, without quoting it: it may be a secret that strayed there.

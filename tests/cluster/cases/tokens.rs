@@ -9,7 +9,7 @@ use cluster::objects::merge;
 use cluster::programs::{Scene, Server, built};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use url::Url;
 use url::form_urlencoded::Serializer;
@@ -131,7 +131,18 @@ async fn t_p11_what_a_person_was_issued_ends_within_seconds_of_their_being_disab
     assert_eq!((portal.is_active(access)?, portal.me(access)?), (false, 401));
     assert_eq!(portal.post("/token", &log_in)?["error"], "invalid_grant");
     patch(&scene, Kind::OidcUser, "alice", json!({"activation": "Enabled"})).await?;
-    within(&scene, "refresh goes on", || Ok(portal.refresh(&tokens)?.get("error").is_none())).await?;
+    within(&scene, "they can log in", || Ok(portal.post("/token", &log_in)?.get("error").is_none())).await?;
+    assert_eq!(portal.refresh(&tokens)?["error"], "invalid_grant", "what had ended stays ended");
+
+    let tokens = portal.post("/token", &log_in)?;
+    assert!(portal.refresh(&tokens)?.get("error").is_none());
+    let label = json!({"metadata": {"labels": {"team": "green"}}});
+    secrets.patch("alice-password", &PatchParams::default(), &Patch::Merge(label)).await?;
+    let other = json!({"stringData": {"password": "quite another passphrase"}});
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(portal.refresh(&tokens)?.get("error").is_none(), "a label is no password");
+    secrets.patch("alice-password", &PatchParams::default(), &Patch::Merge(other)).await?;
+    within(&scene, "a new password ends refresh", || Ok(portal.refresh(&tokens)?["error"] == "invalid_grant")).await?;
 
     scene.objects(Kind::OidcApplication).delete("portal", &DeleteParams::default()).await?;
     within(&scene, "the application ends", || Ok(portal.refresh(&tokens)?["error"] == "invalid_client")).await?;

@@ -6,7 +6,7 @@ use compile::record::{ClientParts, DedicatedIssuer, KnownPassword, Place, Record
 use compile::rotation::{Rotation, Rotations};
 use crypto::{Algorithm, KeyState, RingKey, Secret, SigningKey};
 use oidc::catalog::RealmSettings;
-use oidc::ids::{ClientId, Username};
+use oidc::ids::{ClientId, LoginEpoch, Username};
 use serde_json::json;
 
 use super::*;
@@ -143,6 +143,7 @@ impl Told {
         let account = Account {
             subject: oidc::ids::Subject::new("s"),
             uid: Uid::new("u"),
+            login_epoch: LoginEpoch::default(),
             username: Username::new("alice"),
             password: None,
             claims: BTreeMap::new(),
@@ -151,7 +152,7 @@ impl Told {
         };
         let no_password = None::<(&crypto::PasswordHash, KnownPassword)>;
         let uid = Uid::new(PROVIDER);
-        let payload = UserPayload::new(&self.keys, &uid, &account.uid, Some(&account), no_password, None);
+        let payload = UserPayload::new(&self.keys, &uid, &account.uid, Some(&account), no_password, None, None);
         let record = Record::new(&self.keys, Subject::User, &uid, (&key("alice"), &account.uid), &payload);
         self.record(USERS, "u.p", record);
     }

@@ -102,13 +102,17 @@ async fn a_client_chooses_among_the_protocols() {
     two.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     two.write_all(b"\0\0\x0b\x01\x05\0\0\0\x01\x82\x87\x04\x04/one\x01\x01a").await.unwrap();
     let body = async {
+        let mut text = Vec::new();
         loop {
             let mut head = [0; 9];
             two.read_exact(&mut head).await.unwrap();
             let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
             two.read_exact(&mut payload).await.unwrap();
             if head[3] == 0 {
-                return String::from_utf8(payload).unwrap();
+                text.extend(payload);
+                if head[4] & 1 == 1 {
+                    return String::from_utf8(text).unwrap();
+                }
             }
         }
     };
