@@ -23,7 +23,7 @@ use oidc::discovery::Endpoint;
 use oidc::ids::{FamilyId, SessionId, Uid};
 use oidc::permission::Permissions;
 use oidc::time::Time;
-use store::{Store, StoreError};
+use store::{Grant, Store, StoreError};
 
 use crate::call::Call;
 use crate::headers::PagePolicy;
@@ -73,13 +73,15 @@ enum Stop<'c> {
     Redirect(RedirectError, &'c Client),
     /// A person is asked.
     Paused(Box<Response>),
+    /// The session or the consent that an answer would rest on has gone meanwhile. Whom to tell if that goes on.
+    Gone(RedirectError, &'c Client),
 }
 
 impl Stop<'_> {
     fn respond(self, call: &Call) -> Response {
         match self {
             Self::Page(error, client) => reply::shown(call, Endpoint::Authorization, &error, client),
-            Self::Redirect(error, client) => reply::refused(call, error, client),
+            Self::Redirect(error, client) | Self::Gone(error, client) => reply::refused(call, error, client),
             Self::Paused(response) => *response,
         }
     }
@@ -87,22 +89,33 @@ impl Stop<'_> {
 
 /// Carries the request as far as it goes.
 pub(crate) async fn run(call: &Call, headers: &HeaderMap, received: Received, answers: Answers) -> Response {
-    let (checked, client) = match judged(call, received) {
-        Ok(judged) => judged,
-        Err(stop) => return stop.respond(call),
+    let (again, chosen) = (received.clone(), answers.chosen);
+    let outcome = match once(call, headers, received, answers).await {
+        // As if it had come a moment later: what was answered counted for what has gone.
+        Err(Stop::Gone(..)) => once(call, headers, again, Answers { chosen, consent: None }).await,
+        outcome => outcome,
     };
+    outcome.unwrap_or_else(|stop| stop.respond(call))
+}
+
+async fn once<'c>(
+    call: &'c Call,
+    headers: &HeaderMap,
+    received: Received,
+    answers: Answers,
+) -> Result<Response, Stop<'c>> {
+    let (checked, client) = judged(call, received)?;
     let session = session::find(&*call.shared.store, &call.site.cookies, headers, call.realm(), call.now);
-    let session = match session.await {
-        Ok(session) => session,
-        Err(error) => {
-            log_store(call, &error);
-            return Stop::Redirect(checked.unavailable(), client).respond(call);
-        }
+    let session = session.await.map_err(|error| {
+        log_store(call, &error);
+        Stop::Redirect(checked.unavailable(), client)
+    })?;
+    let mut response = match decide(call, headers, (checked, client), session.as_ref(), answers).await {
+        Err(gone @ Stop::Gone(..)) => return Err(gone),
+        decided => decided.unwrap_or_else(|stop| stop.respond(call)),
     };
-    let decided = decide(call, headers, (checked, client), session.as_ref(), answers).await;
-    let mut response = decided.unwrap_or_else(|stop| stop.respond(call));
     call.tell_browser_state(headers, session.as_ref(), &mut response);
-    response
+    Ok(response)
 }
 
 /// Judges a request that was posted from wherever, and sends the browser back with it.
@@ -182,17 +195,19 @@ async fn decide<'c>(
         Stop::Redirect(refusal, client)
     })?;
     let Issued { response_type, code, family, consent, joined, dropped, reply } = issued;
-    if let Some(consent) = consent {
-        shared.store.grant_consent(&consent).await.map_err(&store_failed)?;
-    }
-    if let Some(joined) = joined {
-        shared.store.join_session(session.id(), &joined).await.map_err(&store_failed)?;
-    }
-    if let Some(family) = &family {
-        shared.store.put_family(family).await.map_err(&store_failed)?;
+    let grant = Grant {
+        session: Some(session.id()),
+        rests_on: remembered.as_ref(),
+        consent: consent.as_ref(),
+        client: joined.as_ref(),
+        family: family.as_ref(),
+        code: code.as_ref(),
+    };
+    match shared.store.grant(grant).await.map_err(&store_failed)? {
+        store::Granted::Done => {}
+        store::Granted::SessionGone | store::Granted::ConsentGone => return Err(Stop::Gone(unavailable, client)),
     }
     if let Some(code) = &code {
-        shared.store.put_code(code).await.map_err(&store_failed)?;
         call.audit_code(code, account, client, dropped);
     }
     let kinds: &[TokenKind] = match (response_type.has_token(), response_type.has_id_token()) {

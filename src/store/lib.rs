@@ -57,6 +57,36 @@ pub enum Spent {
     Revoked,
 }
 
+/// What one answer writes down: all of it, or nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Grant<'a> {
+    /// The session in which it is given.
+    pub session: Option<SessionId>,
+    /// The consent that it rests on, as it was found: all of that must still be agreed to.
+    pub rests_on: Option<&'a ConsentRecord>,
+    /// What the person has agreed to just now. The union of scopes is kept, also under concurrency, and the latest
+    /// `granted_at`.
+    pub consent: Option<&'a ConsentRecord>,
+    /// A client that is logged in to from `session`, and is to hear of its end; the latest `sid` of each counts. Where the
+    /// same person logs in anew, the session that replaces this one takes them over; else they go with it.
+    pub client: Option<&'a SessionClient>,
+    /// The family of tokens that come from no code, or beside one.
+    pub family: Option<&'a FamilyRecord>,
+    /// A new code.
+    pub code: Option<&'a CodeRecord>,
+}
+
+/// The outcome of [`Store::grant`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granted {
+    /// Written.
+    Done,
+    /// The session is gone; nothing was written.
+    SessionGone,
+    /// The consent was withdrawn, or part of it; nothing was written.
+    ConsentGone,
+}
+
 /// The outcome of [`Store::rotate_family`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotated {
@@ -99,8 +129,10 @@ pub enum Ended {
 
 /// The verbs.
 pub trait Store: Send + Sync + 'static {
-    /// Keeps a new code. One write for each code issued.
-    fn put_code<'a>(&'a self, code: &'a CodeRecord) -> Answer<'a, ()>;
+    /// Writes down what one answer grants, in one transaction, if what it rests on is still there: between the look at a
+    /// session or a consent and this, the person may have ended it, and nothing may outlive that. One write for each code
+    /// issued.
+    fn grant<'a>(&'a self, grant: Grant<'a>) -> Answer<'a, Granted>;
 
     /// What is known of a code. Rows of spent codes stay until their family may go, so that a replay is recognised.
     fn find_code(&self, id: CodeId) -> Answer<'_, CodeFacts>;
@@ -109,9 +141,6 @@ pub trait Store: Send + Sync + 'static {
     /// family is created; where it exists, since tokens came beside the code, it lives as long as either asks for, gets the
     /// refresh token of `family`, and must not be revoked.
     fn spend_code<'a>(&'a self, id: CodeId, family: &'a FamilyRecord, now: Time) -> Answer<'a, Spent>;
-
-    /// Keeps the family of tokens that come from no code.
-    fn put_family<'a>(&'a self, family: &'a FamilyRecord) -> Answer<'a, ()>;
 
     /// The family, revoked or not, unless it has been purged.
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>>;
@@ -133,10 +162,6 @@ pub trait Store: Send + Sync + 'static {
     /// `auth_time`; the answer is about that.
     fn open_session<'a>(&'a self, session: &'a SessionRecord, replaces: Option<SessionId>)
     -> Answer<'a, EndedSessions>;
-
-    /// Writes down that a client was logged in to from the session; the latest `sid` of each client counts. Where the same
-    /// person logs in anew, the session that replaces this one takes them over; else they go with it.
-    fn join_session<'a>(&'a self, id: SessionId, client: &'a SessionClient) -> Answer<'a, Touched>;
 
     /// The clients that were logged in to from the session, at most `limit` of them, in the order of their applications'
     /// UIDs.
@@ -176,10 +201,6 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes a notice, if nobody has taken it up since.
     fn settle_logout<'a>(&'a self, notice: &'a LogoutNotice) -> Answer<'a, Ended>;
-
-    /// Adds to what a person agreed to share with a client: the union of scopes is kept, also under concurrency, and the
-    /// latest `granted_at`.
-    fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()>;
 
     /// What a person agreed to share with a client.
     fn find_consent<'a>(

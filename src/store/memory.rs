@@ -12,7 +12,10 @@ use oidc::records::{
 };
 use oidc::time::Time;
 
-use crate::{Answer, CodeFacts, Ended, EndedSessions, MAX_LOGOUTS, Rotated, Spent, Store, StoreError, Touched, doing};
+use crate::{
+    Answer, CodeFacts, Ended, EndedSessions, Grant, Granted, MAX_LOGOUTS, Rotated, Spent, Store, StoreError, Touched,
+    doing,
+};
 
 /// A store that forgets everything when it is dropped; for tests and as the reference for other backends.
 #[derive(Debug, Default)]
@@ -65,6 +68,44 @@ impl Tables {
                 record.revoked_at = Some(now);
             }
         }
+    }
+
+    /// Writes all of it, or nothing: what can fail is looked at first.
+    fn grant(&mut self, grant: &Grant<'_>) -> Result<Granted, Fault> {
+        let Grant { session, rests_on, consent, client, family, code } = *grant;
+        if session.is_some_and(|session| !self.sessions.contains_key(&session)) {
+            return Ok(Granted::SessionGone);
+        }
+        let holds = |consent: &ConsentRecord| {
+            let kept = self.consents.get(&consent_key(consent));
+            kept.is_some_and(|kept| consent.permissions.is_subset(&kept.permissions))
+        };
+        if !rests_on.is_none_or(holds) {
+            return Ok(Granted::ConsentGone);
+        }
+        let taken = family.is_some_and(|family| self.families.contains_key(&family.id))
+            || code.is_some_and(|code| self.codes.contains_key(&code.id));
+        if taken {
+            return Err(Fault::Taken);
+        }
+        if let Some(consent) = consent {
+            let kept = self.consents.entry(consent_key(consent)).or_insert_with(|| consent.clone());
+            kept.client = consent.client.clone();
+            kept.permissions = kept.permissions.union(&consent.permissions);
+            kept.granted_at = kept.granted_at.max(consent.granted_at);
+        }
+        if let (Some(session), Some(client)) = (session, client) {
+            self.session_clients.insert((session, client.application_uid.clone()), client.clone());
+        }
+        if let Some(record) = family.cloned() {
+            let session = record.authorization.session;
+            self.families.insert(record.id, Family { record, session });
+        }
+        if let Some(record) = code.cloned() {
+            let session = record.authorization.session;
+            self.codes.insert(record.id, Code { record, spent: false, session });
+        }
+        Ok(Granted::Done)
     }
 
     /// Hands what hangs on a session on to the one that replaces it, and removes it.
@@ -139,6 +180,10 @@ impl Memory {
     }
 }
 
+fn consent_key(consent: &ConsentRecord) -> (String, Uid, Uid) {
+    (consent.issuer.clone(), consent.user_uid.clone(), consent.application_uid.clone())
+}
+
 /// Puts a value where none is.
 fn insert<K: Ord, V>(table: &mut BTreeMap<K, V>, key: K, value: V) -> Result<(), Fault> {
     match table.entry(key) {
@@ -173,11 +218,8 @@ fn ended<T>(removed: Option<T>) -> Ended {
 }
 
 impl Store for Memory {
-    fn put_code<'a>(&'a self, code: &'a CodeRecord) -> Answer<'a, ()> {
-        self.answer(doing::PUT_CODE, |tables| {
-            let session = code.authorization.session;
-            insert(&mut tables.codes, code.id, Code { record: code.clone(), spent: false, session })
-        })
+    fn grant<'a>(&'a self, grant: Grant<'a>) -> Answer<'a, Granted> {
+        self.answer(doing::GRANT, move |tables| tables.grant(&grant))
     }
 
     fn find_code(&self, id: CodeId) -> Answer<'_, CodeFacts> {
@@ -205,13 +247,6 @@ impl Store for Memory {
             kept.expires_at = kept.expires_at.max(family.expires_at);
             kept.refresh = family.refresh;
             Ok(Spent::Done)
-        })
-    }
-
-    fn put_family<'a>(&'a self, family: &'a FamilyRecord) -> Answer<'a, ()> {
-        self.answer(doing::PUT_FAMILY, |tables| {
-            let session = family.authorization.session;
-            insert(&mut tables.families, family.id, Family { record: family.clone(), session })
         })
     }
 
@@ -269,16 +304,6 @@ impl Store for Memory {
 
     fn find_session(&self, id: SessionId) -> Answer<'_, Option<SessionRecord>> {
         self.answer(doing::FIND_SESSION, move |tables| Ok(tables.sessions.get(&id).cloned()))
-    }
-
-    fn join_session<'a>(&'a self, id: SessionId, client: &'a SessionClient) -> Answer<'a, Touched> {
-        self.answer(doing::JOIN_SESSION, move |tables| {
-            if !tables.sessions.contains_key(&id) {
-                return Ok(Touched::Gone);
-            }
-            tables.session_clients.insert((id, client.application_uid.clone()), client.clone());
-            Ok(Touched::Done)
-        })
     }
 
     fn clients_of_session(&self, id: SessionId, limit: u32) -> Answer<'_, Vec<SessionClient>> {
@@ -357,18 +382,6 @@ impl Store for Memory {
                 return Ok(Ended::Already);
             }
             Ok(ended(tables.logouts.remove(&(notice.session, notice.client.application_uid.clone()))))
-        })
-    }
-
-    fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {
-        self.answer(doing::GRANT_CONSENT, |tables| {
-            let ConsentRecord { issuer, user_uid, application_uid, client, permissions, granted_at } = consent;
-            let key = (issuer.clone(), user_uid.clone(), application_uid.clone());
-            let kept = tables.consents.entry(key).or_insert_with(|| consent.clone());
-            kept.client = client.clone();
-            kept.permissions = kept.permissions.union(permissions);
-            kept.granted_at = kept.granted_at.max(*granted_at);
-            Ok(())
         })
     }
 

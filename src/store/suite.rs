@@ -18,14 +18,17 @@ use oidc::time::Time;
 use serde::Serialize;
 use uuid::{Builder, Uuid};
 
+pub use self::parts::Parts;
 use crate::Store;
 
 pub mod codes;
 pub mod consents;
 pub mod ends;
 pub mod families;
+pub mod grants;
 pub mod logouts;
 pub mod once;
+mod parts;
 pub mod purge;
 pub mod races;
 pub mod session_clients;
@@ -51,6 +54,10 @@ macro_rules! conformance {
             codes::spending_for_another_family_loses_and_spends_nothing
             codes::spending_joins_the_family_that_is_there
             codes::spending_for_a_revoked_family_spends_for_nothing
+            grants::all_of_a_grant_is_written
+            grants::nothing_is_granted_in_a_session_that_is_gone
+            grants::nothing_rests_on_a_consent_that_was_withdrawn
+            grants::of_a_grant_that_fails_nothing_is_written
             families::an_unknown_family_is_nothing
             families::a_family_is_revoked_once
             families::a_family_without_a_code_is_kept_once
@@ -109,6 +116,7 @@ macro_rules! conformance {
             races::one_of_many_withdraws_a_consent
             races::each_session_of_a_person_ends_once
             races::no_code_outlives_a_withdrawal
+            races::no_code_outlives_its_session
             races::all_scopes_of_many_grants_are_kept
             races::many_sessions_replace_the_same_one
             races::the_latest_of_many_touches_stays

@@ -13,8 +13,8 @@ use store::Store;
 use store::memory::Memory;
 use xtask::html::{self, Form};
 
+use crate::counting::Counting;
 use crate::harness::{Answer, Browser, GOOD, ISSUER, NOW, PASSWORD, Provider, SECRET, alice, changed, encode};
-use crate::refusals::Counting;
 
 const OTHER: &str = "https://other.example.com/oidc";
 

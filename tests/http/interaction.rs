@@ -8,8 +8,8 @@ use oidc::testing;
 use store::memory::Memory;
 use xtask::html::Form;
 
+use crate::counting::Counting;
 use crate::harness::{Browser, GOOD, ISSUER, PASSWORD, Provider, alice, changed, encode};
-use crate::refusals::Counting;
 
 #[tokio::test]
 async fn t_p33_a_wrong_password_and_an_unknown_user_are_told_the_same() {

@@ -9,8 +9,8 @@ use serde_json::Value;
 use store::memory::Memory;
 use xtask::html::Form;
 
+use crate::counting::Counting;
 use crate::harness::{Answer, Browser, GOOD, ISSUER, Provider, SECRET, changed, encode};
-use crate::refusals::Counting;
 
 /// Alice in her browser, and the tokens that the notes application got.
 async fn logged_in(provider: &Provider, changes: &[(&str, &str)]) -> (Browser, Value) {

@@ -6,9 +6,9 @@ use oidc::client::{CalledUri, Client, PrivateAddresses};
 use oidc::ids::{ClientId, SessionId, Uid};
 use oidc::records::{SessionClient, SessionRecord};
 use oidc::testing::{self, ISSUER, NOW, session};
-use store::Store;
 use store::memory::Memory;
 use store::sqlite::Sqlite;
+use store::{Grant, Store};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -49,7 +49,8 @@ async fn log_out_of(store: &dyn Store, number: u128, client: &Client) {
     let session = SessionRecord { id: SessionId::new(uuid::Uuid::from_u128(number)), ..session(NOW) };
     store.open_session(&session, None).await.unwrap();
     let joined = SessionClient { application_uid: client.uid.clone(), client: client.id.clone(), sid: session.id };
-    store.join_session(session.id, &joined).await.unwrap();
+    let grant = Grant { session: Some(session.id), client: Some(&joined), ..Grant::default() };
+    store.grant(grant).await.unwrap();
     store.end_session(session.id, NOW).await.unwrap();
 }
 

@@ -195,7 +195,7 @@ async fn by_password<'c>(
     })?;
     let grant = judged.grant(account, FamilyId::new(shared.entropy.uuid(call.now)), call.now)?;
     let tokens = issue(call, &grant)?;
-    shared.store.put_family(&grant.family).await?;
+    shared.store.grant(store::Grant { family: Some(&grant.family), ..store::Grant::default() }).await?;
     Ok(hand_out(call, GrantType::Password, &grant, &tokens))
 }
 

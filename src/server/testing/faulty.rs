@@ -2,10 +2,10 @@
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
 use oidc::records::{
-    CodeFacts, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, LogoutNotice, OnceId, SessionClient, SessionRecord,
+    CodeFacts, ConsentRecord, FamilyRecord, FirstUse, LogoutNotice, OnceId, SessionClient, SessionRecord,
 };
 use oidc::time::Time;
-use store::{Answer, Ended, EndedSessions, Rotated, Spent, Store, StoreError, Touched};
+use store::{Answer, Ended, EndedSessions, Grant, Granted, Rotated, Spent, Store, StoreError, Touched};
 
 /// What every verb does.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn put_code<'a>(&'a self, _: &'a CodeRecord) -> Answer<'a, ()> {
+    fn grant<'a>(&'a self, _: Grant<'a>) -> Answer<'a, Granted> {
         self.fail()
     }
 
@@ -35,10 +35,6 @@ impl Store for Faulty {
     }
 
     fn spend_code<'a>(&'a self, _: CodeId, _: &'a FamilyRecord, _: Time) -> Answer<'a, Spent> {
-        self.fail()
-    }
-
-    fn put_family<'a>(&'a self, _: &'a FamilyRecord) -> Answer<'a, ()> {
         self.fail()
     }
 
@@ -59,10 +55,6 @@ impl Store for Faulty {
     }
 
     fn find_session(&self, _: SessionId) -> Answer<'_, Option<SessionRecord>> {
-        self.fail()
-    }
-
-    fn join_session<'a>(&'a self, _: SessionId, _: &'a SessionClient) -> Answer<'a, Touched> {
         self.fail()
     }
 
@@ -101,10 +93,6 @@ impl Store for Faulty {
     }
 
     fn settle_logout<'a>(&'a self, _: &'a LogoutNotice) -> Answer<'a, Ended> {
-        self.fail()
-    }
-
-    fn grant_consent<'a>(&'a self, _: &'a ConsentRecord) -> Answer<'a, ()> {
         self.fail()
     }
 

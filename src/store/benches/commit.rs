@@ -18,7 +18,7 @@ use oidc::records::{Authorization, CodeRecord, FamilyRecord};
 use oidc::time::Time;
 use store::memory::Memory;
 use store::sqlite::Sqlite;
-use store::{Spent, Store};
+use store::{Grant, Spent, Store};
 use uuid::{Builder, Uuid};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -69,7 +69,7 @@ async fn measure(store: Arc<dyn Store>, tasks: usize) -> Result<Measured, Failur
                 while began.elapsed() < RUN {
                     let (code, family) = pair(numbers.fetch_add(1, Ordering::Relaxed));
                     let start = Instant::now();
-                    store.put_code(&code).await?;
+                    store.grant(Grant { code: Some(&code), ..Grant::default() }).await?;
                     match store.spend_code(code.id, &family, NOW).await? {
                         Spent::Done => times.push(start.elapsed()),
                         Spent::LostRace | Spent::Revoked => return Err("a race was lost that nobody else ran".into()),

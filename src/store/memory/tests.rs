@@ -3,7 +3,7 @@ use std::error::Error;
 use oidc::ids::ClientId;
 
 use super::*;
-use crate::suite::{self, NOW};
+use crate::suite::{self, NOW, Parts as _};
 
 /// As many as may wait, for one application; none for another.
 #[tokio::test]

@@ -40,6 +40,13 @@ pub(super) fn grant(connection: &Connection, consent: &ConsentRecord) -> Result<
     })
 }
 
+/// Whether all of this is agreed to.
+pub(super) fn holds(connection: &Connection, consent: &ConsentRecord) -> Result<bool, Fault> {
+    let ConsentRecord { issuer, user_uid, application_uid, permissions, .. } = consent;
+    let kept = find(connection, Key::new(issuer, user_uid, application_uid))?;
+    Ok(kept.is_some_and(|kept| permissions.is_subset(&kept.permissions)))
+}
+
 pub(super) fn find(connection: &Connection, key: Key) -> Result<Option<ConsentRecord>, Fault> {
     let mut statement = connection.prepare_cached(statements::FIND_CONSENT)?;
     let mut rows = statement.query([&key.issuer, key.user.as_str(), key.application.as_str()])?;

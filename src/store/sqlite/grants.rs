@@ -38,7 +38,9 @@ impl GrantRows {
     pub(super) fn put(&self, connection: &Connection) -> Result<Granted, Fault> {
         let Self { session, rests_on, consent, client, family, code } = self;
         wholly(connection, || {
-            if session.is_some_and(|session| !matches!(sessions::exists(connection, session), Ok(true))) {
+            if let Some(session) = session
+                && !sessions::exists(connection, *session)?
+            {
                 return Ok(Granted::SessionGone);
             }
             if let Some(consent) = rests_on
@@ -55,7 +57,9 @@ impl GrantRows {
             if let Some(family) = family {
                 family.put(connection)?;
             }
-            code.as_ref().map_or(Ok(()), |code| code.put(connection))?;
+            if let Some(code) = code {
+                code.put(connection)?;
+            }
             Ok(Granted::Done)
         })
     }

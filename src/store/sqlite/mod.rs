@@ -11,24 +11,25 @@
 use std::path::Path;
 
 use oidc::ids::{CodeId, FamilyId, SessionId, Uid};
-use oidc::records::{
-    CodeRecord, ConsentRecord, FamilyRecord, FirstUse, LogoutNotice, OnceId, SessionClient, SessionRecord,
-};
+use oidc::records::{ConsentRecord, FamilyRecord, FirstUse, LogoutNotice, OnceId, SessionClient, SessionRecord};
 use oidc::time::Time;
 use rusqlite::{Connection, params};
 
-use self::codes::CodeRow;
 use self::consents::Key;
 use self::families::FamilyRow;
 use self::fault::Fault;
+use self::grants::GrantRows;
 use self::reader::Readers;
 use self::writer::Writer;
-use crate::{Answer, CodeFacts, Ended, EndedSessions, Rotated, Spent, Store, StoreError, Touched, doing};
+use crate::{
+    Answer, CodeFacts, Ended, EndedSessions, Grant, Granted, Rotated, Spent, Store, StoreError, Touched, doing,
+};
 
 mod codes;
 mod consents;
 mod families;
 mod fault;
+mod grants;
 mod logouts;
 mod open;
 mod purge;
@@ -93,9 +94,9 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
-    fn put_code<'a>(&'a self, code: &'a CodeRecord) -> Answer<'a, ()> {
-        let row = CodeRow::of(code);
-        self.write(doing::PUT_CODE, move |connection| row?.put(connection))
+    fn grant<'a>(&'a self, grant: Grant<'a>) -> Answer<'a, Granted> {
+        let rows = GrantRows::of(&grant);
+        self.write(doing::GRANT, move |connection| rows?.put(connection))
     }
 
     fn find_code(&self, id: CodeId) -> Answer<'_, CodeFacts> {
@@ -105,11 +106,6 @@ impl Store for Sqlite {
     fn spend_code<'a>(&'a self, id: CodeId, family: &'a FamilyRecord, now: Time) -> Answer<'a, Spent> {
         let family = FamilyRow::of(family);
         self.write(doing::SPEND_CODE, move |connection| codes::spend(connection, id, &family?, now))
-    }
-
-    fn put_family<'a>(&'a self, family: &'a FamilyRecord) -> Answer<'a, ()> {
-        let family = FamilyRow::of(family);
-        self.write(doing::PUT_FAMILY, move |connection| family?.put(connection))
     }
 
     fn find_family(&self, id: FamilyId) -> Answer<'_, Option<FamilyRecord>> {
@@ -135,11 +131,6 @@ impl Store for Sqlite {
 
     fn find_session(&self, id: SessionId) -> Answer<'_, Option<SessionRecord>> {
         self.read(doing::FIND_SESSION, move |connection| sessions::find(connection, id))
-    }
-
-    fn join_session<'a>(&'a self, id: SessionId, client: &'a SessionClient) -> Answer<'a, Touched> {
-        let client = client.clone();
-        self.write(doing::JOIN_SESSION, move |connection| session_clients::join(connection, id, &client))
     }
 
     fn clients_of_session(&self, id: SessionId, limit: u32) -> Answer<'_, Vec<SessionClient>> {
@@ -184,11 +175,6 @@ impl Store for Sqlite {
     fn settle_logout<'a>(&'a self, notice: &'a LogoutNotice) -> Answer<'a, Ended> {
         let notice = notice.clone();
         self.write(doing::SETTLE_LOGOUT, move |connection| logouts::settle(connection, &notice))
-    }
-
-    fn grant_consent<'a>(&'a self, consent: &'a ConsentRecord) -> Answer<'a, ()> {
-        let consent = consent.clone();
-        self.write(doing::GRANT_CONSENT, move |connection| consents::grant(connection, &consent))
     }
 
     fn find_consent<'a>(

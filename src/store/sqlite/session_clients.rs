@@ -7,16 +7,14 @@ use uuid::Uuid;
 
 use super::fault::Fault;
 use super::statements;
-use crate::Touched;
 
-/// Writes down that the client was logged in to from the session, if that is there.
-pub(super) fn join(connection: &Connection, session: SessionId, client: &SessionClient) -> Result<Touched, Fault> {
+/// Writes down that the client was logged in to from the session, which is there.
+pub(super) fn join(connection: &Connection, session: SessionId, client: &SessionClient) -> Result<(), Fault> {
     let SessionClient { application_uid, client, sid } = client;
     let mut statement = connection.prepare_cached(statements::JOIN_SESSION)?;
     let (session, sid) = (session.uuid(), sid.uuid());
-    let changed =
-        statement.execute(params![session.as_bytes(), application_uid.as_str(), client.as_str(), sid.as_bytes()])?;
-    Ok(if changed == 0 { Touched::Gone } else { Touched::Done })
+    statement.execute(params![session.as_bytes(), application_uid.as_str(), client.as_str(), sid.as_bytes()])?;
+    Ok(())
 }
 
 pub(super) fn of(connection: &Connection, session: SessionId, limit: u32) -> Result<Vec<SessionClient>, Fault> {

@@ -78,6 +78,10 @@ pub(super) fn of_user(
     Ok(sessions)
 }
 
+pub(super) fn exists(connection: &Connection, id: SessionId) -> Result<bool, Fault> {
+    Ok(connection.prepare_cached(statements::HAS_SESSION)?.exists([id.uuid().as_bytes()])?)
+}
+
 fn read(row: &Row<'_>, id: SessionId) -> Result<SessionRecord, Fault> {
     Ok(SessionRecord {
         id,

@@ -75,10 +75,9 @@ pub(super) const PUT_SESSION: &str = "\
 INSERT INTO sessions (id, proof, issuer, subject, user_uid, login_epoch, auth_time, amr, last_seen_at, expires_at) \
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
-/// Whoever was logged in to from a session that is there; a row of one that is gone would stay for ever.
 pub(super) const JOIN_SESSION: &str = "\
 INSERT INTO session_clients (session, application_uid, client, sid) \
-SELECT $1, $2, $3, $4 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = $1) \
+VALUES ($1, $2, $3, $4) \
 ON CONFLICT (session, application_uid) DO UPDATE SET client = excluded.client, sid = excluded.sid";
 
 pub(super) const HAND_SESSION_CLIENTS_ON: &str = "UPDATE session_clients SET session = $1 WHERE session = $2";
@@ -88,6 +87,8 @@ SELECT application_uid, client, sid FROM session_clients WHERE session = $1 ORDE
 
 pub(super) const FIND_SESSION: &str = "\
 SELECT proof, issuer, subject, user_uid, login_epoch, auth_time, amr, last_seen_at, expires_at FROM sessions WHERE id = $1";
+
+pub(super) const HAS_SESSION: &str = "SELECT 1 FROM sessions WHERE id = $1";
 
 /// Whether it is a session of this person at this issuer.
 pub(super) const IS_SESSION_OF: &str = "SELECT 1 FROM sessions WHERE id = $1 AND user_uid = $2 AND issuer = $3";
@@ -205,6 +206,7 @@ pub(super) const ALL: &[&str] = &[
     HAND_FAMILIES_ON,
     REVOKE_FAMILIES_OF_USER,
     PUT_SESSION,
+    HAS_SESSION,
     JOIN_SESSION,
     HAND_SESSION_CLIENTS_ON,
     CLIENTS_OF_SESSION,

@@ -10,7 +10,7 @@ use rusqlite::params;
 use tempfile::TempDir;
 
 use super::*;
-use crate::suite::{NOW, assert_same, code, consent, family, permissions, session, spent};
+use crate::suite::{NOW, Parts as _, assert_same, code, consent, family, permissions, session, spent};
 
 mod batches;
 mod files;
@@ -170,26 +170,21 @@ async fn t_p16_when_the_writer_is_dead_every_verb_is_an_error() {
     let died = store.writer.write::<(), _>(|_| panic!("on purpose")).await;
     assert!(matches!(died, Err(Fault::Gone)));
     let ConsentRecord { issuer, user_uid, application_uid, .. } = consent("");
-    let (code, family, session, consent) = (code(1), family(1), session(1), consent("openid"));
-    let joined =
-        SessionClient { application_uid: application_uid.clone(), client: consent.client.clone(), sid: session.id };
+    let (code, family, session) = (code(1), family(1), session(1));
     let failures = [
-        store.put_code(&code).await.unwrap_err(),
+        store.grant(Grant { code: Some(&code), ..Grant::default() }).await.unwrap_err(),
         store.find_code(code.id).await.unwrap_err(),
         store.spend_code(code.id, &family, NOW).await.unwrap_err(),
-        store.put_family(&family).await.unwrap_err(),
         store.find_family(family.id).await.unwrap_err(),
         store.rotate_family(family.id, 0, NOW, NOW).await.unwrap_err(),
         store.revoke_family(family.id, NOW).await.unwrap_err(),
         store.open_session(&session, None).await.unwrap_err(),
         store.find_session(session.id).await.unwrap_err(),
         store.touch_session(session.id, NOW).await.unwrap_err(),
-        store.join_session(session.id, &joined).await.unwrap_err(),
         store.clients_of_session(session.id, 1).await.unwrap_err(),
         store.sessions_of(&issuer, &user_uid, 1).await.unwrap_err(),
         store.end_session(session.id, NOW).await.unwrap_err(),
         store.end_sessions_of(&issuer, &user_uid, None, NOW).await.unwrap_err(),
-        store.grant_consent(&consent).await.unwrap_err(),
         store.find_consent(&issuer, &user_uid, &application_uid).await.unwrap_err(),
         store.consents_of(&issuer, &user_uid, 1).await.unwrap_err(),
         store.revoke_consent(&issuer, &user_uid, &application_uid, NOW).await.unwrap_err(),

@@ -1,11 +1,11 @@
-//! [`Store::put_code`](crate::Store::put_code), [`find_code`](crate::Store::find_code),
+//! [`Store::grant`](crate::Store::grant), [`find_code`](crate::Store::find_code),
 //! [`spend_code`](crate::Store::spend_code).
 
 #![expect(missing_docs, reason = "the names of the checks say what they check")]
 
 use oidc::records::{CodeRecord, FamilyRecord};
 
-use super::{NOW, Subjected, assert_same, code, family, spent};
+use super::{NOW, Parts as _, Subjected, assert_same, code, family, spent};
 use crate::{CodeFacts, Spent};
 
 async fn live(store: &Subjected, n: u64) -> CodeRecord {
@@ -41,7 +41,7 @@ pub async fn a_taken_code_id_is_an_error_and_changes_nothing(store: Subjected) {
     let mut other = code(1);
     other.redirect_uri.push_str("&other");
     let error = store.put_code(&other).await.unwrap_err();
-    assert_eq!(error.to_string(), "the store did not answer while it tried to keep a code");
+    assert_eq!(error.to_string(), "the store did not answer while it tried to keep what was granted");
     assert_same(&live(&store, 1).await, &code(1));
 }
 

@@ -1,4 +1,4 @@
-//! [`Store::grant_consent`](crate::Store::grant_consent), [`find_consent`](crate::Store::find_consent),
+//! [`Store::grant`](crate::Store::grant), [`find_consent`](crate::Store::find_consent),
 //! [`revoke_consent`](crate::Store::revoke_consent).
 
 #![expect(missing_docs, reason = "the names of the checks say what they check")]
@@ -7,7 +7,7 @@ use oidc::ids::{ClientId, Uid};
 use oidc::permission::{Permission, Permissions};
 use oidc::records::ConsentRecord;
 
-use super::{NOW, Subjected, consent, permissions};
+use super::{NOW, Parts as _, Subjected, consent, permissions};
 use crate::Ended;
 
 /// What is kept under the key of `like`.

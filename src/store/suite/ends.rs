@@ -9,7 +9,7 @@ use oidc::permission::Permission;
 use oidc::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord, SessionRecord};
 
 use super::consents::revoke;
-use super::{NOW, Subjected, authorization, code, consent, family, permissions, session, uuid};
+use super::{NOW, Parts as _, Subjected, authorization, code, consent, family, permissions, session, uuid};
 use crate::{CodeFacts, Ended, Spent};
 
 const ISSUER: &str = "https://id.example";

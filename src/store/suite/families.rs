@@ -1,11 +1,11 @@
-//! [`Store::put_family`](crate::Store::put_family), [`find_family`](crate::Store::find_family),
+//! [`Store::grant`](crate::Store::grant), [`find_family`](crate::Store::find_family),
 //! [`rotate_family`](crate::Store::rotate_family), [`revoke_family`](crate::Store::revoke_family).
 
 #![expect(missing_docs, reason = "the names of the checks say what they check")]
 
 use oidc::records::{FamilyRecord, Generation};
 
-use super::{NOW, Subjected, assert_same, family, spent};
+use super::{NOW, Parts as _, Subjected, assert_same, family, spent};
 use crate::{Ended, Rotated};
 
 pub async fn an_unknown_family_is_nothing(store: Subjected) {

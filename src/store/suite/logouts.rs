@@ -9,7 +9,7 @@ use oidc::ids::{ClientId, SessionId, Uid};
 use oidc::records::{LogoutNotice, SessionClient, SessionRecord};
 use oidc::time::Time;
 
-use super::{NOW, Subjected, session, uuid};
+use super::{NOW, Parts as _, Subjected, session, uuid};
 use crate::{Ended, Touched};
 
 /// The client of this name, which knows the login by another session's ID.

@@ -5,7 +5,7 @@
 use oidc::time::Time;
 
 use super::consents::find;
-use super::{NOW, Subjected, code, consent, family, session, spent};
+use super::{NOW, Parts as _, Subjected, code, consent, family, session, spent};
 use crate::{CodeFacts, Ended};
 
 const ALL: u32 = 1000;

@@ -6,13 +6,13 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use oidc::records::{ConsentRecord, FamilyRecord, FirstUse, Generation};
+use oidc::records::{Authorization, CodeRecord, ConsentRecord, FamilyRecord, FirstUse, Generation};
 use tokio::sync::Barrier;
 
 use super::consents::{find, revoke};
 use super::once::once;
-use super::{NOW, Subjected, assert_same, code, consent, family, permissions, session, spent};
-use crate::{CodeFacts, Ended, EndedSessions, Rotated, Spent, StoreError, Touched};
+use super::{NOW, Parts as _, Subjected, assert_same, code, consent, family, permissions, session, spent};
+use crate::{CodeFacts, Ended, EndedSessions, Grant, Granted, Rotated, Spent, StoreError, Touched};
 
 const TASKS: u64 = 64;
 
@@ -123,6 +123,27 @@ pub async fn each_session_of_a_person_ends_once(store: Subjected) {
     .await;
     assert_eq!(outcomes.into_iter().sum::<u64>(), 99);
     assert!(store.find_session(session(99).id).await.unwrap().is_some());
+}
+
+/// Whatever comes first, nothing that was granted in a session can be redeemed after it.
+pub async fn no_code_outlives_its_session(store: Subjected) {
+    store.open_session(&session(1), None).await.unwrap();
+    let id = session(1).id;
+    let outcomes = race(&store, |store, n| async move {
+        let authorization = Authorization { session: Some(id), ..code(n).authorization };
+        let code = CodeRecord { authorization, ..code(n) };
+        if n == TASKS / 2 {
+            store.end_session(id, NOW).await.map(|_| None)
+        } else {
+            store.grant(Grant { session: Some(id), code: Some(&code), ..Grant::default() }).await.map(Some)
+        }
+    })
+    .await;
+    for (n, outcome) in (0..TASKS).zip(outcomes) {
+        let Some(granted) = outcome.unwrap() else { continue };
+        assert!(matches!(granted, Granted::Done | Granted::SessionGone), "{granted:?}");
+        assert!(matches!(store.find_code(code(n).id).await.unwrap(), CodeFacts::Unknown), "code {n}, {granted:?}");
+    }
 }
 
 /// Whatever comes first, a code that was issued before a withdrawal leaves no good token after it.

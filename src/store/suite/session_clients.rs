@@ -1,18 +1,18 @@
-//! [`Store::join_session`](crate::Store::join_session), [`clients_of_session`](crate::Store::clients_of_session).
+//! The clients that [`Store::grant`](crate::Store::grant) writes down, [`clients_of_session`](crate::Store::clients_of_session).
 
 #![expect(missing_docs, reason = "the names of the checks say what they check")]
 
 use oidc::ids::{ClientId, SessionId, Uid};
 use oidc::records::{SessionClient, SessionRecord};
 
-use super::{NOW, Subjected, session};
-use crate::Touched;
+use super::{NOW, Parts as _, Subjected, session};
+use crate::Granted;
 
 fn client(name: &str, sid: SessionId) -> SessionClient {
     SessionClient { application_uid: Uid::new(name), client: ClientId::new(format!("team-a.{name}'s")), sid }
 }
 
-async fn join(store: &Subjected, n: u64, client: &SessionClient) -> Touched {
+async fn join(store: &Subjected, n: u64, client: &SessionClient) -> Granted {
     store.join_session(session(n).id, client).await.unwrap()
 }
 
@@ -27,9 +27,9 @@ pub async fn clients_of_a_session_are_told_once_each(store: Subjected) {
     assert!(of(&store, 1).await.is_empty());
     let [notes, wiki] = ["notes", "wiki"].map(|name| client(name, session(1).id));
     for joined in [&wiki, &notes, &notes] {
-        assert_eq!(join(&store, 1, joined).await, Touched::Done);
+        assert_eq!(join(&store, 1, joined).await, Granted::Done);
     }
-    assert_eq!(join(&store, 2, &client("other", session(2).id)).await, Touched::Done);
+    assert_eq!(join(&store, 2, &client("other", session(2).id)).await, Granted::Done);
     assert_eq!(of(&store, 1).await, [notes.clone(), wiki]);
     assert_eq!(store.clients_of_session(session(1).id, 1).await.unwrap(), [notes]);
     // An application that asks again knows the login by what it was told last, and may have another ID by then.
@@ -40,13 +40,13 @@ pub async fn clients_of_a_session_are_told_once_each(store: Subjected) {
 
 pub async fn nobody_joins_a_session_that_is_gone(store: Subjected) {
     let notes = client("notes", session(1).id);
-    assert_eq!(join(&store, 1, &notes).await, Touched::Gone);
+    assert_eq!(join(&store, 1, &notes).await, Granted::SessionGone);
     store.open_session(&session(1), None).await.unwrap();
     assert!(of(&store, 1).await.is_empty());
     join(&store, 1, &notes).await;
     store.end_session(session(1).id, NOW).await.unwrap();
     assert!(of(&store, 1).await.is_empty());
-    assert_eq!(join(&store, 1, &notes).await, Touched::Gone);
+    assert_eq!(join(&store, 1, &notes).await, Granted::SessionGone);
 }
 
 pub async fn clients_go_with_their_session_however_it_goes(store: Subjected) {
