@@ -28,8 +28,12 @@ use crate::outbound::Outbound;
 use crate::snapshot::CatalogHandle;
 use crate::tls::{self, TlsError, TlsFiles, Watch};
 
-/// Connections of the internal port: probes and a few scrapers.
-const INTERNAL_CONNECTIONS: usize = 64;
+/// Connections of the internal port: probes, a few scrapers and the controller, each from an address of its own. Any pod
+/// may come that no NetworkPolicy keeps away, and must not be able to take the place of the probes.
+const INTERNAL_CONNECTIONS: usize = 256;
+
+/// Those of one address.
+const INTERNAL_CONNECTIONS_EACH: usize = 16;
 
 /// How the server listens and what it takes.
 #[derive(Clone, Debug)]
@@ -224,7 +228,7 @@ impl Server {
 pub(crate) const fn internal_bounds() -> Bounds {
     Bounds {
         connections: INTERNAL_CONNECTIONS,
-        per_network: INTERNAL_CONNECTIONS,
+        per_network: INTERNAL_CONNECTIONS_EACH,
         proxies: Vec::new(),
         drain: Duration::from_secs(1),
     }
