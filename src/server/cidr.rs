@@ -73,11 +73,34 @@ impl fmt::Display for Cidr {
     }
 }
 
-/// The network that an address counts as: `/32`, or `/64` for IPv6, where one subscriber has them all. The first part
-/// tells the two kinds apart.
-pub(crate) fn network(address: IpAddr) -> (bool, u128) {
+/// A network that an address counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Network {
+    /// No prefix is one of both kinds of address.
+    prefix: u32,
+    bits: u128,
+}
+
+/// Networks of IPv6 and how many shares each has of what one network may have. A subscriber has a `/64` at the least; the
+/// `/56` or `/48` that many are given has 256 or 65,536 of those, and each would have a share of its own.
+const IPV6: [(u32, u32); 3] = [(64, 1), (56, 2), (48, 4)];
+
+/// The networks that an address counts as, the smallest first, and how many shares each has.
+pub(crate) fn networks(address: IpAddr) -> impl Iterator<Item = (Network, u32)> {
     let address = address.to_canonical();
-    (address.is_ipv4(), masked(address, if address.is_ipv4() { 32 } else { 64 }))
+    let prefixes = if address.is_ipv4() { &[(32, 1)] } else { IPV6.as_slice() };
+    prefixes.iter().map(move |(prefix, shares)| (Network { prefix: *prefix, bits: masked(address, *prefix) }, *shares))
+}
+
+impl Network {
+    /// Of both parts.
+    pub(crate) fn octets(&self) -> [u8; 20] {
+        let mut octets = [0; 20];
+        let (prefix, bits) = octets.split_at_mut(4);
+        prefix.copy_from_slice(&self.prefix.to_be_bytes());
+        bits.copy_from_slice(&self.bits.to_be_bytes());
+        octets
+    }
 }
 
 /// The address with everything behind the first `prefix` bits cleared, as a number.

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::cidr::network;
+use crate::cidr::{Network, networks};
 
-/// Places, counted by network: `/32`, or `/64` for IPv6. Only networks that hold a place are remembered.
+/// Places, counted by network ([`networks`]). Only networks that hold a place are remembered.
 #[derive(Debug)]
 pub(crate) struct Places {
-    /// Places that one network may take.
+    /// Places of one share.
     most: usize,
-    taken: Mutex<HashMap<(bool, u128), usize>>,
+    taken: Mutex<HashMap<Network, usize>>,
 }
 
 /// A place that is taken; dropping it gives it back, also where the request was given up.
@@ -20,29 +20,30 @@ pub(crate) struct Places {
 #[must_use = "the place is given back when this is dropped"]
 pub(crate) struct Place {
     places: Arc<Places>,
-    network: (bool, u128),
+    from: IpAddr,
 }
 
 impl Places {
-    /// This many for each network.
+    /// This many for each share.
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, taken: Mutex::new(HashMap::new()) })
     }
 
     /// Takes a place, if this network has one left.
     pub(crate) fn take(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
-        let network = network(from);
         let mut taken = self.lock();
-        let count = taken.entry(network).or_default();
-        if *count >= self.most {
+        let most = |shares: u32| self.most.saturating_mul(shares.try_into().unwrap_or(usize::MAX));
+        if networks(from).any(|(network, shares)| taken.get(&network).is_some_and(|count| *count >= most(shares))) {
             return None;
         }
-        *count += 1;
-        Some(Place { places: Arc::clone(self), network })
+        for (network, _) in networks(from) {
+            *taken.entry(network).or_default() += 1;
+        }
+        Some(Place { places: Arc::clone(self), from })
     }
 
     /// Counts are single numbers: a panic elsewhere leaves none half-changed.
-    fn lock(&self) -> MutexGuard<'_, HashMap<(bool, u128), usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -50,10 +51,12 @@ impl Places {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.lock();
-        if let Some(count) = taken.get_mut(&self.network) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                taken.remove(&self.network);
+        for (network, _) in networks(self.from) {
+            if let Some(count) = taken.get_mut(&network) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    taken.remove(&network);
+                }
             }
         }
     }
@@ -86,5 +89,20 @@ mod tests {
         let _two = places.take(address("2001:db8::ffff:2")).unwrap();
         assert!(places.take(address("2001:db8::3")).is_none());
         assert!(places.take(address("2001:db8:0:1::3")).is_some());
+    }
+
+    #[test]
+    fn t_p35_one_subscriber_cannot_take_a_share_with_each_of_many_ipv6_networks() {
+        let places = Places::new(2);
+        let take = |prefix: &str| -> Vec<_> {
+            (0..256).filter_map(|n| places.take(address(&format!("{prefix}{n:02x}::1")))).collect()
+        };
+        let of_one = take("2001:db8:0:1");
+        assert_eq!(of_one.len(), 4, "a /56 has two shares");
+        let (second, third) = (take("2001:db8:0:2"), take("2001:db8:0:3"));
+        assert_eq!((second.len(), third.len()), (4, 0), "and a /48 has four");
+        assert_eq!(take("2001:db8:1:1").len(), 4, "others are not concerned");
+        drop((of_one, second, third));
+        assert!(places.lock().is_empty(), "nothing is kept of those who left");
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Three counts, all in a table of constant size. Per user: the more failures lately, the longer every attempt on that
 //! user waits before the password is looked at, up to five seconds. Whoever knows the password still gets in: a stranger
-//! elsewhere can slow a login down but never prevent it. Per user and network (`/32`, or `/64` for IPv6): a budget that
-//! refills with time; when it is spent, that network is told to wait, and only that network. Per network alone:
+//! elsewhere can slow a login down but never prevent it. Per user and network (what counts as one is the matter of
+//! [`networks`]): a budget that refills with time; when it is spent, that network is told to wait, and only that network.
+//! Per network alone:
 //! a budget that an office at nine in the morning does not spend, as a success gives its attempt back, and that
 //! one password tried on everybody's name does. How many may wait for a password thread at once is the matter of `places`.
 //!
@@ -17,13 +18,13 @@ use std::time::Duration;
 use crypto::hash;
 use oidc::time::Time;
 
-use crate::cidr::network;
+use crate::cidr::{Network, networks};
 
-/// Attempts that one network (`/32`, or `/64` for IPv6) has on one user before it must wait.
+/// Attempts that a share of a network has on one user before it must wait.
 const BUDGET: u32 = 10;
 /// Time in which one attempt of the budget comes back.
 const REFILL: Duration = Duration::from_secs(30);
-/// Failed attempts that one network has on all users together before it must wait.
+/// Failed attempts that it has on all users together before it must wait.
 const NETWORK_BUDGET: u32 = 120;
 /// Time in which one attempt of that budget comes back.
 const NETWORK_REFILL: Duration = Duration::from_secs(1);
@@ -58,14 +59,16 @@ struct Slot {
 }
 
 /// One attempt that may go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "the wait must be waited for"]
 pub(crate) struct Attempt {
     /// How long to wait before the password is looked at.
     pub(crate) delay: Duration,
     user: u64,
-    pair: u64,
-    network: u64,
+    /// The user from each network of the address.
+    pairs: Vec<u64>,
+    /// Each network alone.
+    networks: Vec<u64>,
 }
 
 /// This network has spent its budget, on this user or on all of them.
@@ -86,22 +89,23 @@ impl Throttle {
     /// person with the same password: a guesser would otherwise have a budget at each.
     pub(crate) fn attempt(&self, user: &str, from: IpAddr, now: Time) -> Result<Attempt, Exhausted> {
         let user_key = self.key(user, None);
-        let pair_key = self.key(user, Some(from));
-        let network_key = self.network_key(from);
+        let pairs: Vec<_> =
+            networks(from).map(|(network, shares)| (self.key(user, Some(network)), BUDGET * shares)).collect();
+        let networks: Vec<_> =
+            networks(from).map(|(network, shares)| (self.network_key(network), NETWORK_BUDGET * shares)).collect();
+        let budgets = || {
+            let pairs = pairs.iter().map(|(key, budget)| (*key, *budget, REFILL));
+            pairs.chain(networks.iter().map(|(key, budget)| (*key, *budget, NETWORK_REFILL)))
+        };
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         // Counts from before the clock was set back would otherwise last until it has caught up.
-        let bounds = [
-            (pair_key, REFILL * BUDGET),
-            (user_key, FORGET * MAX_FAILURES),
-            (network_key, NETWORK_REFILL * NETWORK_BUDGET),
-        ];
-        for (key, most) in bounds {
+        let bounds = budgets().map(|(key, budget, refill)| (key, refill * budget));
+        for (key, most) in bounds.chain([(user_key, FORGET * MAX_FAILURES)]) {
             if let Some(slot) = find(&mut table, key) {
                 slot.empty_at = slot.empty_at.min(now.millis().saturating_add(millis(most)));
             }
         }
-        let budgets = [(pair_key, BUDGET, REFILL), (network_key, NETWORK_BUDGET, NETWORK_REFILL)];
-        for (key, budget, refill) in budgets {
+        for (key, budget, refill) in budgets() {
             let spent = count(&table, key, refill, now);
             if spent >= budget {
                 let over = i64::from(spent - budget + 1).saturating_mul(millis(refill));
@@ -110,46 +114,55 @@ impl Throttle {
                 return Err(Exhausted { retry_after: Duration::from_millis(wait) });
             }
         }
-        for (key, _, refill) in budgets {
+        for (key, _, refill) in budgets() {
             add(&mut table, key, refill, now);
         }
         let failures = count(&table, user_key, FORGET, now);
         if failures < MAX_FAILURES {
             add(&mut table, user_key, FORGET, now);
         }
-        Ok(Attempt { delay: delay(failures), user: user_key, pair: pair_key, network: network_key })
+        let keys = |counts: &[(u64, u32)]| counts.iter().map(|(key, _)| *key).collect();
+        Ok(Attempt { delay: delay(failures), user: user_key, pairs: keys(&pairs), networks: keys(&networks) })
     }
 
     /// The password was right: the network gets its budget back, and the attempt is taken from the user's count. What
     /// others failed at stays counted, so that a guesser does not profit from the rightful person's logins.
     pub(crate) fn succeeded(&self, attempt: Attempt, now: Time) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = find(&mut table, attempt.pair) {
-            *slot = Slot::default();
+        for pair in attempt.pairs {
+            if let Some(slot) = find(&mut table, pair) {
+                *slot = Slot::default();
+            }
         }
-        for (key, period) in [(attempt.user, FORGET), (attempt.network, NETWORK_REFILL)] {
-            take_back(&mut table, key, period, now);
+        take_back(&mut table, attempt.user, FORGET, now);
+        for network in attempt.networks {
+            take_back(&mut table, network, NETWORK_REFILL, now);
         }
     }
 
     /// The attempt did not come to a check of the password: it does not count.
     pub(crate) fn withdraw(&self, attempt: Attempt, now: Time) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, period) in [(attempt.pair, REFILL), (attempt.user, FORGET), (attempt.network, NETWORK_REFILL)] {
-            take_back(&mut table, key, period, now);
+        take_back(&mut table, attempt.user, FORGET, now);
+        for (keys, period) in [(attempt.pairs, REFILL), (attempt.networks, NETWORK_REFILL)] {
+            for key in keys {
+                take_back(&mut table, key, period, now);
+            }
         }
     }
 
-    fn key(&self, user: &str, from: Option<IpAddr>) -> u64 {
+    fn key(&self, user: &str, from: Option<Network>) -> u64 {
         // As accounts fold what is typed, or each spelling would have a budget of its own.
         let user = user.trim().to_lowercase();
         let user = hash::sha256(user.as_bytes());
-        let from = from.map(octets).unwrap_or_default();
-        self.salted(&[&user, &from])
+        match from {
+            None => self.salted(&[&user]),
+            Some(network) => self.salted(&[&user, &network.octets()]),
+        }
     }
 
-    fn network_key(&self, from: IpAddr) -> u64 {
-        self.salted(&[&octets(from)])
+    fn network_key(&self, network: Network) -> u64 {
+        self.salted(&[&network.octets()])
     }
 
     /// Parts are digests and networks: the length tells a list of them from every other.
@@ -161,14 +174,6 @@ impl Throttle {
         // 0 marks a slot that was never used.
         digest.first_chunk().map_or(1, |first| u64::from_be_bytes(*first).max(1))
     }
-}
-
-/// The network of an address.
-fn octets(from: IpAddr) -> Vec<u8> {
-    let (v4, network) = network(from);
-    let mut octets = vec![if v4 { 4 } else { 6 }];
-    octets.extend_from_slice(&network.to_be_bytes());
-    octets
 }
 
 fn delay(failures: u32) -> Duration {

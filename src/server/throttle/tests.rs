@@ -131,6 +131,23 @@ fn spellings_and_neighbours_share_a_budget() {
 }
 
 #[test]
+fn t_p35_a_subscriber_has_no_budget_in_each_of_many_ipv6_networks() {
+    let throttle = Throttle::new(64 * 1024, [1; 32]);
+    let tried = |prefix: &str, user: &dyn Fn(u32) -> String| {
+        let from = |n: u32| format!("{prefix}{:02x}::1", n % 256);
+        (0..2000).filter(|n| attempt(&throttle, &user(*n), &from(*n), NOW).is_ok()).count()
+    };
+    assert_eq!(tried("2001:db8:0:1", &|_| "alice".to_owned()), 20, "a /56");
+    let of_others = tried("2001:db8:0:2", &|_| "alice".to_owned()) + tried("2001:db8:0:3", &|_| "alice".to_owned());
+    assert_eq!(of_others, 20, "the /48 around it");
+    let each = |n: u32| format!("user-{n}");
+    assert_eq!(tried("2001:db8:1:1", &each), 240, "one password on every name");
+    let next = attempt(&throttle, "alice", "2001:db8:9::1", NOW).unwrap();
+    throttle.succeeded(next, NOW);
+    assert!(attempt(&throttle, "alice", "2001:db8:9::2", NOW).is_ok());
+}
+
+#[test]
 fn t_p38_memory_is_bounded_and_a_flood_pushes_out_little() {
     let throttle = Throttle::new(64 * 1024, [1; 32]);
     delays(&throttle, "victim", HERE, NOW, 10);
