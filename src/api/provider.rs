@@ -247,7 +247,7 @@ impl Default for Login {
     fn default() -> Self {
         Self {
             identifiers: vec![LoginIdentifier::Username],
-            supported_locales: vec![Locale::from("en"), Locale::from("zh-CN")],
+            supported_locales: vec![Locale::from("en")],
             branding: Branding::default(),
         }
     }

@@ -9,7 +9,7 @@ use api::{
 use crate::verdict::Diagnostic;
 
 /// The languages that the pages speak.
-const LOCALES: &[&str] = &["en", "zh-CN"];
+const LOCALES: &[&str] = &["en"];
 
 /// Collects what is not supported.
 #[derive(Debug, Default)]

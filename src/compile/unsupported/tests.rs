@@ -89,7 +89,10 @@ fn nothing_of_a_provider_is_passed_over() {
     check_provider(json!({"sessionManagement": "Enabled"}), &[]);
     check_provider(json!({"login": {"identifiers": ["Email", "Username"]}}), &["spec.login.identifiers[0]"]);
     check_provider(json!({"login": {"supportedLocales": ["en"]}}), &[]);
-    check_provider(json!({"login": {"supportedLocales": ["zh-CN"]}}), &["spec.login.supportedLocales"]);
+    check_provider(
+        json!({"login": {"supportedLocales": ["zh-CN"]}}),
+        &["spec.login.supportedLocales[0]", "spec.login.supportedLocales"],
+    );
     check_provider(json!({"login": {"supportedLocales": ["en", "fr"]}}), &["spec.login.supportedLocales[1]"]);
     check_provider(
         json!({"login": {"branding": {"logoURL": "https://a.example/l.png"}}}),
