@@ -14,8 +14,8 @@ use xtask::process::{Log, Process};
 use xtask::quickstart::{self, Addresses};
 use xtask::walk::Agent;
 
-/// How long anything may take that is to happen soon.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything may take that is to happen soon, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A running `portcullis standalone`.
 pub(crate) struct Provider {
@@ -70,6 +70,10 @@ impl Provider {
         while process.exited().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
     }
 
     pub(crate) fn manifests(&self) -> PathBuf {

@@ -10,4 +10,5 @@ mod keys;
 mod kill;
 mod lifecycle;
 mod openid;
+mod scale;
 mod tls;
