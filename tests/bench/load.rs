@@ -36,6 +36,10 @@ pub(crate) struct Args {
     /// Connections at once; repeat for several.
     #[arg(long, value_name = "COUNT", default_values_t = [1, 16, 64])]
     connections: Vec<usize>,
+
+    /// Only what has this in its name.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
 }
 
 /// Measures, and prints what came of it.
@@ -63,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let mut all: Vec<_> = server.scenarios(connections)?.into_iter().map(|one| (&server, one)).collect();
         let writing = in_memory.scenarios(connections)?.into_iter().filter(|(_, request)| request.script.writes());
         all.extend(writing.map(|(name, request)| (&in_memory, (format!("{name}, in memory"), request))));
-        for (server, (name, request)) in all {
+        for (server, (name, request)) in all.into_iter().filter(|(_, (name, _))| name.contains(&args.only)) {
             let (run, cpu) = server.measure(&request, connections, Duration::from_secs(args.seconds))?;
             let Run { requests, seconds, p50, p99, errors } = run;
             let resident = server.status("VmRSS:")?;
@@ -111,7 +115,7 @@ fn signature_on_one(algorithm: Algorithm) -> Result<f64> {
 }
 
 /// `portcullis standalone` on a free port, with applications for every scenario.
-struct Server {
+pub(crate) struct Server {
     folder: tempfile::TempDir,
     process: Process,
     issuer: String,
@@ -119,14 +123,14 @@ struct Server {
 
 impl Server {
     /// With its state in a folder there.
-    fn start(binary: &Path, place: &Path, connections: usize) -> Result<Self> {
+    pub(crate) fn start(binary: &Path, place: &Path, people: usize) -> Result<Self> {
         let folder = tempfile::tempdir_in(place).context("make a folder")?;
         let (listen, internal) = (ports::free()?, ports::free()?);
         let issuer = format!("http://{listen}/oidc");
         let manifests = folder.path().join("manifests");
         fs::create_dir(&manifests)?;
         fs::write(manifests.join("all.yaml"), include_str!("load.yaml").replace("ISSUER", &issuer))?;
-        fs::write(manifests.join("people.yaml"), people(connections))?;
+        fs::write(manifests.join("people.yaml"), people_with_one_password(people))?;
         let mut command = Command::new(binary);
         command.arg("standalone").arg("--manifests").arg(&manifests).arg("--state").arg(folder.path().join("state"));
         command.args(["--listen", &listen.to_string(), "--internal-listen", &internal.to_string()]);
@@ -134,6 +138,11 @@ impl Server {
         let mut process = Process::start("portcullis", command, Log::File(folder.path().join("log")))?;
         process.wait_ready(&Url::parse(&format!("http://{internal}/readyz"))?, Duration::from_secs(30))?;
         Ok(Self { folder, process, issuer })
+    }
+
+    /// The issuer.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// What is sent, in the order of the table. Tokens are fresh: none expires while it is measured.
@@ -224,7 +233,7 @@ impl Server {
         line.trim().trim_end_matches(" kB").trim().parse().context("a number in /proc")
     }
 
-    fn form(&self, application: &str, pairs: &[(&str, &str)]) -> Result<String> {
+    pub(crate) fn form(&self, application: &str, pairs: &[(&str, &str)]) -> Result<String> {
         let path: PathBuf = self.folder.path().join(format!("state/credentials/team-a_{application}-oidc.yaml"));
         let secret = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
         let line = secret.lines().find_map(|line| line.trim().strip_prefix("OIDC_CLIENT_SECRET:"));
@@ -248,7 +257,7 @@ impl Server {
 }
 
 /// A person for each connection, all with one password.
-fn people(count: usize) -> String {
+fn people_with_one_password(count: usize) -> String {
     let person = |number| {
         format!(
             "---\napiVersion: portcullis.dev/v1alpha1\nkind: OidcUser\nmetadata: {{name: person-{number}, namespace: identity}}\n\
