@@ -117,8 +117,8 @@ impl<'a> Unverified<'a> {
         self.verify_with(key, expect)
     }
 
-    /// Verifies with the first fitting key: of the token's algorithm, and with its `kid` where both sides name one. For
-    /// a client's JWK Set, and for a client with several live secrets.
+    /// Verifies with whichever fitting key does: of the token's algorithm, and with its `kid` where both sides name one.
+    /// For a client's JWK Set, and for a client with several live secrets.
     pub fn verify_any<'k, T: DeserializeOwned>(
         self,
         keys: impl IntoIterator<Item = &'k VerifyingKey>,

@@ -45,15 +45,13 @@ pub enum Purpose {
     AccessToken,
     /// A replica's word on what it has loaded.
     Acknowledge,
-    /// Forms of the console.
-    ConsoleForm,
     /// Forms of a person's own page.
     AccountForm,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::LoginHandle,
         Self::ConsentHandle,
         Self::ResumeHandle,
@@ -65,7 +63,6 @@ impl Purpose {
         Self::RefreshToken,
         Self::AccessToken,
         Self::Acknowledge,
-        Self::ConsoleForm,
         Self::AccountForm,
     ];
 
@@ -83,7 +80,6 @@ impl Purpose {
             Self::RefreshToken => "refresh-token",
             Self::AccessToken => "access-token",
             Self::Acknowledge => "acknowledge",
-            Self::ConsoleForm => "console-form",
             Self::AccountForm => "account-form",
         }
     }

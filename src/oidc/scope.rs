@@ -144,12 +144,6 @@ impl ScopeSet {
         Self(self.0.intersection(&other.0).cloned().collect())
     }
 
-    /// The tokens of `self` that `other` lacks.
-    #[must_use]
-    pub fn difference(&self, other: &Self) -> Self {
-        Self(self.0.difference(&other.0).cloned().collect())
-    }
-
     /// The tokens of both.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {

@@ -338,8 +338,9 @@ fn consent_page(call: &Call, headers: &HeaderMap, ask: ConsentAsk<'_>) -> Respon
         permissions: permissions.clone(),
     };
     sealed(call, headers, received, stage, |handle| {
-        let action = call.path(Endpoint::Consent);
-        let page = ConsentPage::new(Frame::of(&call.site), client, login.account.into(), &permissions, &action, handle);
+        let (account, action) = (call.path(Endpoint::Account), call.path(Endpoint::Consent));
+        let paths = (&*account, &*action);
+        let page = ConsentPage::new(Frame::of(&call.site), client, login.account.into(), &permissions, paths, handle);
         pages::respond(StatusCode::OK, &page, PagePolicy::LeadsTo(&form_action))
     })
 }

@@ -75,3 +75,18 @@ async fn t_p12_a_yes_covers_what_the_page_showed_at_that_api() {
     let page = browser.allow(&page).await;
     assert!(asks(&page) && page.body.contains(STOCK), "{page:?}");
 }
+
+#[tokio::test]
+async fn what_is_allowed_can_be_looked_up_and_taken_back_before_it_is_allowed() {
+    let mut browser = Browser::new(Provider::with(vec![notes(&[])]));
+    let page = browser.auth(GOOD).await;
+    let page = browser.log_in(&page).await;
+    assert!(asks(&page));
+    let link = page.body.split_once("<a id=\"account-link\" href=\"/oidc").unwrap().1.split_once('"').unwrap().0;
+    let account = browser.open(link).await;
+    assert!(account.body.contains("id=\"no-grants\""), "{account:?}");
+    let fields = browser.allow(&page).await.redirect();
+    assert!(fields.contains_key("code"), "the page in the other tab still counts: {fields:?}");
+    let account = browser.open(link).await;
+    assert!(account.body.contains("<code>team-a.notes</code>"), "{account:?}");
+}

@@ -14,6 +14,8 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) frame: Frame<'a>,
     pub(crate) client: ClientCard<'a>,
     pub(crate) person: Person<'a>,
+    /// The person's own page.
+    pub(crate) account: &'a str,
     /// Where the form is posted.
     pub(crate) action: &'a str,
     /// The sealed request.
@@ -24,19 +26,20 @@ pub(crate) struct ConsentPage<'a> {
 }
 
 impl<'a> ConsentPage<'a> {
-    /// The page on which this client asks this person for this.
+    /// The page on which this client asks this person for this: with the paths of their own page, and of the form.
     pub(crate) fn new(
         frame: Frame<'a>,
         client: &'a Client,
         person: Person<'a>,
         permissions: &'a Permissions,
-        action: &'a str,
+        (account, action): (&'a str, &'a str),
         handle: &'a str,
     ) -> Self {
         Self {
             frame,
             client: client.into(),
             person,
+            account,
             action,
             handle,
             scopes: scopes::items(permissions, Some(client)),

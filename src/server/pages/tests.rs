@@ -57,9 +57,12 @@ fn samples(text: &str) -> Vec<Sample> {
     }
     let page = SelectAccountPage { frame: frame(text), client: card(), person: person(), action: "/a", handle: "h" };
     add("select account", page.render());
-    add("consent", ConsentPage::new(frame(text), &client, person(), &permissions, "/a", "h").render());
+    add("consent", ConsentPage::new(frame(text), &client, person(), &permissions, ("/account", "/a"), "h").render());
     let bare = Client { policy_uri: None, tos_uri: None, ..client.clone() };
-    add("consent without links", ConsentPage::new(frame(text), &bare, person(), &permissions, "/a", "h").render());
+    add(
+        "consent without links",
+        ConsentPage::new(frame(text), &bare, person(), &permissions, ("/account", "/a"), "h").render(),
+    );
     let page = LoginPage { frame: frame(text), client: None, action: "/a", handle: "h", username: "", problem: None };
     add("login to the account page", page.render());
     add("account", Ok(account_page(text, &client, false)));
@@ -204,8 +207,9 @@ fn t_k19_consent_shows_client_id_and_namespace_beside_the_name() {
     let client = Client { display_name: "Your Bank".to_owned(), ..testing::client() };
     let permissions = oidc::testing::permissions("email openid notes:read");
     let account = testing::account();
-    let html =
-        ConsentPage::new(frame("Example"), &client, (&account).into(), &permissions, "/a", "h").render().unwrap();
+    let html = ConsentPage::new(frame("Example"), &client, (&account).into(), &permissions, ("/account", "/a"), "h")
+        .render()
+        .unwrap();
     assert!(html.contains("<code id=\"client-id\">team-a.notes</code>"), "{html}");
     assert!(html.contains("<code id=\"client-namespace\">team-a</code>"));
     assert!(html.contains("<bdi>Your Bank</bdi>"));
@@ -223,9 +227,13 @@ fn links_are_https_and_do_not_let_go_of_this_page() {
     let check = |policy: &str, expect: bool| {
         let client = client(policy);
         let html =
-            ConsentPage::new(frame("Example"), &client, (&account).into(), &permissions, "/a", "h").render().unwrap();
+            ConsentPage::new(frame("Example"), &client, (&account).into(), &permissions, ("/account", "/a"), "h")
+                .render()
+                .unwrap();
         assert_eq!(html.contains("Privacy policy"), expect, "{policy}");
-        assert_eq!(html.contains("rel=\"noopener noreferrer\""), expect);
+        // The other is our own, to the person's page.
+        let links = ["rel=\"noopener noreferrer\"", "target=\"_blank\""].map(|what| html.matches(what).count());
+        assert_eq!(links, [1 + usize::from(expect); 2], "{policy}");
     };
     check("https://notes.example.com/privacy", true);
     check("http://notes.example.com/privacy", false);
