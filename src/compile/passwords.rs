@@ -21,7 +21,7 @@ pub struct Passwords {
     pepper: [u8; 32],
     known: BTreeMap<ObjectKey, Known>,
     /// For which the pool had no room yet.
-    waiting: VecDeque<(Job, Secret<String>)>,
+    waiting: VecDeque<(Job, Typed)>,
     running: Vec<(Job, Pending<Result<PasswordHash, HashError>>)>,
 }
 
@@ -37,7 +37,23 @@ struct Known {
 struct Job {
     secret: ObjectKey,
     digest: [u8; 32],
-    salt: [u8; 16],
+}
+
+/// A password, and the hash that it may have had before.
+#[derive(Clone, Debug)]
+struct Typed {
+    password: Secret<String>,
+    before: Option<PasswordHash>,
+}
+
+impl Typed {
+    fn hash(self) -> Result<PasswordHash, HashError> {
+        let Self { password, before } = self;
+        match before.filter(|before| before.verify(&password)) {
+            Some(before) => Ok(before),
+            None => crypto::password::hash(&password),
+        }
+    }
 }
 
 impl Passwords {
@@ -50,9 +66,9 @@ impl Passwords {
     /// What the Secret of a user with this content holds. A password is hashed from the next [`Passwords::poll`] on;
     /// until that is done, the answer is [`UserPassword::Pending`].
     ///
-    /// `owner` tells this Secret from all others anywhere, and does not change: the salt is made from it, so that whoever
-    /// hashes the password anew, after a restart, does not take it for another one.
-    pub fn look_up(&mut self, key: &ObjectKey, owner: &str, data: &Data) -> UserPassword {
+    /// `before` is the last hash that a password of this Secret is known to have had: it is kept where it still fits, so that
+    /// a password that is hashed anew, after a restart, is not taken for another one.
+    pub fn look_up(&mut self, key: &ObjectKey, data: &Data, before: Option<&PasswordHash>) -> UserPassword {
         let password = match read(data) {
             Held::Password(password) => password,
             Held::Known(known) => return known,
@@ -62,8 +78,8 @@ impl Passwords {
             Some(known) if known.digest == digest => known.outcome.clone().unwrap_or(UserPassword::Pending),
             Some(_) | None => {
                 self.known.insert(key.clone(), Known { digest, outcome: None });
-                let salt = salt(owner);
-                self.waiting.push_back((Job { secret: key.clone(), digest, salt }, password));
+                let job = Job { secret: key.clone(), digest };
+                self.waiting.push_back((job, Typed { password, before: before.cloned() }));
                 UserPassword::Pending
             }
         }
@@ -122,22 +138,15 @@ impl Passwords {
 
     /// Fills the pool. With no room left, jobs are running, and the next one that ends leads here again.
     fn submit(&mut self) {
-        while let Some((job, password)) = self.waiting.pop_front() {
-            let (own, salt) = (password.clone(), job.salt);
-            let Ok(pending) = self.pool.submit(move || crypto::password::hash_with_salt(&own, &salt)) else {
-                self.waiting.push_front((job, password));
+        while let Some((job, typed)) = self.waiting.pop_front() {
+            let own = typed.clone();
+            let Ok(pending) = self.pool.submit(move || own.hash()) else {
+                self.waiting.push_front((job, typed));
                 return;
             };
             self.running.push((job, pending));
         }
     }
-}
-
-fn salt(owner: &str) -> [u8; 16] {
-    let digest = crypto::hash::sha256(format!("password salt of {owner}").as_bytes());
-    let mut salt = [0; 16];
-    salt.copy_from_slice(digest.split_at(16).0);
-    salt
 }
 
 enum Held {

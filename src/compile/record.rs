@@ -168,12 +168,12 @@ impl Record {
 }
 
 /// Seals a secret for the field of a record that `aad` names.
-fn seal(keys: &ServerKeys, aad: &[u8], secret: &Secret<String>) -> String {
+pub(crate) fn seal(keys: &ServerKeys, aad: &[u8], secret: &Secret<String>) -> String {
     b64::encode(&keys.seal_alike(Purpose::RecordSeal, &[aad], secret.expose().as_bytes()))
 }
 
 /// What [`seal`] sealed. `what` is its name in the error.
-fn unseal(keys: &ServerKeys, aad: &[u8], sealed: &str, what: &str) -> Result<Secret<String>, RecordError> {
+pub(crate) fn unseal(keys: &ServerKeys, aad: &[u8], sealed: &str, what: &str) -> Result<Secret<String>, RecordError> {
     let sealed = b64::decode(sealed).ok_or_else(|| unreadable(what, "not base64url"))?;
     let octets: Secret<Vec<u8>> =
         keys.open(Purpose::RecordSeal, &[aad], &sealed).map_err(|error| unreadable(what, &error.to_string()))?;

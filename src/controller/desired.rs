@@ -259,7 +259,7 @@ impl<'w> Keeper<'w> {
         }
         let password = world.hash(key, object).zip(world.password_source(key, object));
         let claims = world.claims_at(object, uid);
-        let logins = world.logins.get(uid).cloned();
+        let logins = world.logins.get(uid).map(|known| UserPayload::seal_logins(self.keys, &self.uid, uid, known));
         let payload = UserPayload::new(self.keys, &self.uid, uid, account, password, claims, logins);
         Some((id, Record::new(self.keys, Subject::User, &self.uid, (key, uid), &payload)))
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::{ObjectKey, OidcClientRecordSpec, OidcUserRecordSpec};
 use compile::credentials::{APPLICATION_UID_LABEL, EPOCH_ANNOTATION};
 use compile::inputs::Holdings;
-use compile::logins::Logins;
+use compile::logins::SealedLogins;
 use compile::names::Names;
 use compile::record::{ClaimsAt, KnownPassword, Record, Subject};
 use compile::rotation::{Rotation, Rotations};
@@ -53,7 +53,7 @@ pub(crate) struct Noted {
     pub(crate) claims: Option<ClaimsAt>,
     /// Of a user: under which of their logins they stand.
     #[serde(default)]
-    pub(crate) logins: Option<Logins>,
+    pub(crate) logins: Option<SealedLogins>,
     /// Of a user: the Secret that the hash was made from.
     #[serde(default)]
     pub(crate) password_source: Option<KnownPassword>,

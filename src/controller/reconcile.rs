@@ -377,6 +377,7 @@ impl Reconciler {
         self.waiting.clear();
         self.desired = Desired::default();
         self.world.issuer_keys.forget_made();
+        self.world.forget_logins();
         if leads {
             self.stale = true;
             self.garbage = true;

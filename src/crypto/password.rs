@@ -79,17 +79,12 @@ pub enum HashError {
 
 /// Hashes a password with Argon2id and a random salt.
 pub fn hash(password: &Secret<String>) -> Result<PasswordHash, HashError> {
-    hash_with_salt(password, &random::bytes())
-}
-
-/// Hashes a password with Argon2id and this salt, which must be nobody else's: the same password has the same hash again.
-pub fn hash_with_salt(password: &Secret<String>, salt: &[u8; 16]) -> Result<PasswordHash, HashError> {
     if password.expose().len() > MAX_PASSWORD_OCTETS {
         return Err(HashError::PasswordTooLong);
     }
     let params = Argon2Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| HashError::Failed)?;
     let phc = Argon2::from(params)
-        .hash_password_with_salt(password.expose().as_bytes(), salt)
+        .hash_password_with_salt(password.expose().as_bytes(), &random::bytes::<16>())
         .map_err(|_| HashError::Failed)?;
     PasswordHash::parse(&phc.to_string())
 }
@@ -132,11 +127,6 @@ impl PasswordHash {
     /// The string that [`PasswordHash::parse`] reads: to be stored, and only sealed.
     pub fn as_secret_str(&self) -> &Secret<String> {
         &self.text
-    }
-
-    /// Tells one hash from another, and nothing of the password to whoever does not know the salt.
-    pub fn digest(&self) -> String {
-        crate::b64::encode(&crate::hash::sha256(self.text.expose().as_bytes()))
     }
 
     /// Whether this is the password. One of more than [`MAX_PASSWORD_OCTETS`] never is, and is not hashed.

@@ -281,10 +281,18 @@ impl Presented {
         now: Time,
     ) -> Result<Attested<'c, '_>, Refusal> {
         let client = realm.client(&self.client_id);
-        if let Proof::Secret(_, secret) = &self.proof
-            && !client.is_some_and(|client| matches!(client.authentication, ClientAuthentication::Secret { .. }))
-        {
-            let _same_work = keys.mac(Purpose::ClientSecret, &[self.client_id.as_bytes(), secret.expose().as_bytes()]);
+        if let Proof::Secret(_, secret) = &self.proof {
+            let tried = client.map_or(0, |client| match &client.authentication {
+                ClientAuthentication::Secret { verifiers, .. } => verifiers.len(),
+                ClientAuthentication::Public
+                | ClientAuthentication::Keys(_)
+                | ClientAuthentication::PublishedKeys(_) => 0,
+            });
+            // As many as there are where a rotation overlaps: neither that nor the client is to be told by time.
+            for _ in tried..2 {
+                let _same_work =
+                    keys.mac(Purpose::ClientSecret, &[self.client_id.as_bytes(), secret.expose().as_bytes()]);
+            }
         }
         let client = client.ok_or_else(|| self.not_proved(Why::ClientUnknown))?;
         match (&client.authentication, &self.proof) {

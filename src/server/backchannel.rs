@@ -17,15 +17,15 @@
 //! An application that hangs keeps its own places and nobody else's: what comes beyond them is put off as if it had been
 //! tried.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crypto::Secret;
-use futures::StreamExt as _;
 use futures::future::{BoxFuture, join_all};
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use http::StatusCode;
 use oidc::catalog::Catalog;
 use oidc::client::SecretAge;
@@ -176,8 +176,9 @@ impl Call {
 /// Tells what is due, again and again, until told to stop.
 pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
     let Shared { clock, ended, .. } = app.shared();
+    let mut lanes = Lanes::default();
     loop {
-        tell_due(app, shutdown).await;
+        tell_in(&mut lanes, app, shutdown).await;
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = ended.notified() => {}
@@ -189,11 +190,16 @@ pub(crate) async fn run(app: &App, shutdown: &CancellationToken) {
 /// Tells what is due now; answers how many attempts that were. Once told to stop it takes up nothing more, and lets what is
 /// on its way come to its end.
 pub(crate) async fn tell_due(app: &App, shutdown: &CancellationToken) -> usize {
+    tell_in(&mut Lanes::default(), app, shutdown).await
+}
+
+async fn tell_in(lanes: &mut Lanes, app: &App, shutdown: &CancellationToken) -> usize {
     let Shared { store, clock, .. } = app.shared();
     let (mut sending, mut attempts) = (FuturesUnordered::new(), 0);
-    // How many of them are for an application.
-    let mut lanes: BTreeMap<Uid, usize> = BTreeMap::new();
     loop {
+        while let Some(Some((whose, answers))) = sending.next().now_or_never() {
+            lanes.give_back(&whose, answers);
+        }
         let room = AT_ONCE.saturating_sub(sending.len());
         // Before the first catalog nobody knows who wants to hear.
         if let Some(catalog) = app.catalog().filter(|_| room > 0 && !shutdown.is_cancelled()) {
@@ -204,12 +210,10 @@ pub(crate) async fn tell_due(app: &App, shutdown: &CancellationToken) -> usize {
                     let any = !notices.is_empty();
                     let mut excess = Vec::new();
                     for notice in notices {
-                        let lane = lanes.entry(notice.client.application_uid.clone()).or_default();
-                        if *lane >= AT_ONCE_EACH {
+                        if !lanes.take(&notice.client.application_uid) {
                             excess.push(notice);
                             continue;
                         }
-                        *lane += 1;
                         attempts += 1;
                         sending.push(tell(app.shared(), Arc::clone(&catalog), notice));
                     }
@@ -222,18 +226,52 @@ pub(crate) async fn tell_due(app: &App, shutdown: &CancellationToken) -> usize {
                 Err(error) => complain(&error),
             }
         }
-        let Some(told) = sending.next().await else { return attempts };
-        if let Entry::Occupied(mut lane) = lanes.entry(told) {
-            *lane.get_mut() -= 1;
-            if *lane.get() == 0 {
-                lane.remove();
+        let Some((whose, answers)) = sending.next().await else { return attempts };
+        lanes.give_back(&whose, answers);
+    }
+}
+
+/// Which applications are being told, so that none holds up the others.
+#[derive(Debug, Default)]
+struct Lanes {
+    /// Attempts on their way to each application.
+    busy: BTreeMap<Uid, usize>,
+    /// Applications that did not answer when they were told last.
+    silent: BTreeSet<Uid>,
+}
+
+impl Lanes {
+    /// Whether this application may be told one thing more by now. One that was silent is told one at a time, and all that
+    /// were together have half of the places: whoever answers waits for none of them.
+    fn take(&mut self, whose: &Uid) -> bool {
+        let most = if self.silent.contains(whose) { 1 } else { AT_ONCE_EACH };
+        let busy = self.busy.get(whose).copied().unwrap_or_default();
+        let to_silent = self.busy.iter().filter(|(whose, _)| self.silent.contains(*whose)).map(|(_, busy)| busy);
+        if busy >= most || self.silent.contains(whose) && to_silent.sum::<usize>() >= AT_ONCE / 2 {
+            return false;
+        }
+        self.busy.insert(whose.clone(), busy + 1);
+        true
+    }
+
+    /// One attempt has come to its end.
+    fn give_back(&mut self, whose: &Uid, answers: bool) {
+        if let Entry::Occupied(mut busy) = self.busy.entry(whose.clone()) {
+            *busy.get_mut() -= 1;
+            if *busy.get() == 0 {
+                busy.remove();
             }
+        }
+        if answers {
+            self.silent.remove(whose);
+        } else {
+            self.silent.insert(whose.clone());
         }
     }
 }
 
-/// One attempt, and what becomes of the notice; answers whose it was.
-async fn tell(shared: &Shared, catalog: Arc<Catalog>, notice: LogoutNotice) -> Uid {
+/// One attempt, and what becomes of the notice; answers whose it was, and whether they answer.
+async fn tell(shared: &Shared, catalog: Arc<Catalog>, notice: LogoutNotice) -> (Uid, bool) {
     let outcome = attempt(shared, &catalog, &notice).await;
     record(shared, &notice, &outcome);
     if !outcome.is_final() {
@@ -242,7 +280,7 @@ async fn tell(shared: &Shared, catalog: Arc<Catalog>, notice: LogoutNotice) -> U
         // The lease runs out, and it is told again.
         complain(&error);
     }
-    notice.client.application_uid
+    (notice.client.application_uid, !matches!(outcome, Outcome::Call(_)))
 }
 
 /// Has it tried again later. Where that cannot be written down, the lease runs out.

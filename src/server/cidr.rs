@@ -92,6 +92,13 @@ pub(crate) fn networks(address: IpAddr) -> impl Iterator<Item = (Network, u32)> 
     prefixes.iter().map(move |(prefix, shares)| (Network { prefix: *prefix, bits: masked(address, *prefix) }, *shares))
 }
 
+/// The address itself, where everybody has one of their own and neighbours are strangers.
+pub(crate) fn alone(address: IpAddr) -> (Network, u32) {
+    let address = address.to_canonical();
+    let prefix = width(address);
+    (Network { prefix, bits: masked(address, prefix) }, 1)
+}
+
 impl Network {
     /// Of both parts.
     pub(crate) fn octets(&self) -> [u8; 20] {

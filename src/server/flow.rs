@@ -176,8 +176,9 @@ async fn decide<'c>(
         let remembered = shared.store.find_consent(call.issuer(), &account.uid, &client.uid);
         remembered.await.map_err(&store_failed)?
     };
-    if let Some(answer) = &answer {
-        call.audit_consent(answer.decision, account, client);
+    let decision = answer.as_ref().map(|answer| answer.decision);
+    if let Some(Decision::Deny) = decision {
+        call.audit_consent(Decision::Deny, account, client);
     }
     let answer = answer.as_ref().map(|answer| Answer { decision: answer.decision, shown: &answer.shown });
     let granted = identified.grant(remembered.as_ref().map(|consent| &consent.permissions), answer);
@@ -206,6 +207,9 @@ async fn decide<'c>(
     match shared.store.grant(grant).await.map_err(&store_failed)? {
         store::Granted::Done => {}
         store::Granted::SessionGone | store::Granted::ConsentGone => return Err(Stop::Gone(unavailable, client)),
+    }
+    if let Some(Decision::Allow) = decision {
+        call.audit_consent(Decision::Allow, account, client);
     }
     if let Some(code) = &code {
         call.audit_code(code, account, client, dropped);

@@ -58,12 +58,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Bounds {
     /// Connections at once; whoever comes next waits in the system's queue.
     pub(crate) connections: usize,
-    /// Those of one network, `/32` or `/64`; whoever comes next is hung up on, so that it keeps nobody else waiting.
-    pub(crate) per_network: usize,
+    /// Those of one peer; whoever comes next is hung up on, so that it keeps nobody else waiting.
+    pub(crate) each: Each,
     /// Proxies, through which everybody may come: to them only the first bound applies.
     pub(crate) proxies: Vec<Cidr>,
     /// How long requests may take to finish once the server stops.
     pub(crate) drain: Duration,
+}
+
+/// Who counts as one peer, and has this many connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Each {
+    /// A share of a network ([`crate::cidr::networks`]): on the internet.
+    Network(usize),
+    /// An address: in a cluster, where neighbours have nothing to do with each other.
+    Address(usize),
 }
 
 /// Accepts connections and serves them until told to stop, then lets them finish. With `tls` they are plain to nobody.
@@ -78,7 +87,11 @@ pub(crate) async fn accept<S>(
     S::Future: Send,
 {
     let permits = Arc::new(Semaphore::new(bounds.connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let networks = Networks { places: Places::new(bounds.per_network), proxies: bounds.proxies, told: Once::new() };
+    let places = match bounds.each {
+        Each::Network(most) => Places::new(most),
+        Each::Address(most) => Places::of_addresses(most),
+    };
+    let networks = Networks { places, proxies: bounds.proxies, told: Once::new() };
     let (connections, kill) = (TaskTracker::new(), CancellationToken::new());
     let builder = Arc::new(builder());
     while let Some((stream, peer, permit)) = next(&listener, &permits, &shutdown).await {

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::cidr::{Network, networks};
+use crate::cidr::{Network, alone, networks};
 
-/// Places, counted by network ([`networks`]). Only networks that hold a place are remembered.
+/// Places, counted by network ([`networks`]) or by address. Only those that hold a place are remembered.
 #[derive(Debug)]
 pub(crate) struct Places {
     /// Places of one share.
     most: usize,
+    /// Whether an address counts by itself.
+    alone: bool,
     taken: Mutex<HashMap<Network, usize>>,
 }
 
@@ -26,17 +28,28 @@ pub(crate) struct Place {
 impl Places {
     /// This many for each share.
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, taken: Mutex::new(HashMap::new()) })
+        Arc::new(Self { most, alone: false, taken: Mutex::new(HashMap::new()) })
+    }
+
+    /// This many for each address.
+    pub(crate) fn of_addresses(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, alone: true, taken: Mutex::new(HashMap::new()) })
+    }
+
+    fn networks(&self, from: IpAddr) -> impl Iterator<Item = (Network, u32)> {
+        let alone = self.alone.then(|| alone(from));
+        alone.into_iter().chain(networks(from).filter(move |_| alone.is_none()))
     }
 
     /// Takes a place, if this network has one left.
     pub(crate) fn take(self: &Arc<Self>, from: IpAddr) -> Option<Place> {
         let mut taken = self.lock();
         let most = |shares: u32| self.most.saturating_mul(shares.try_into().unwrap_or(usize::MAX));
-        if networks(from).any(|(network, shares)| taken.get(&network).is_some_and(|count| *count >= most(shares))) {
+        if self.networks(from).any(|(network, shares)| taken.get(&network).is_some_and(|count| *count >= most(shares)))
+        {
             return None;
         }
-        for (network, _) in networks(from) {
+        for (network, _) in self.networks(from) {
             *taken.entry(network).or_default() += 1;
         }
         Some(Place { places: Arc::clone(self), from })
@@ -51,7 +64,7 @@ impl Places {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.lock();
-        for (network, _) in networks(self.from) {
+        for (network, _) in self.places.networks(self.from) {
             if let Some(count) = taken.get_mut(&network) {
                 *count = count.saturating_sub(1);
                 if *count == 0 {
@@ -80,6 +93,16 @@ mod tests {
         drop(held);
         assert!(places.take(address("192.0.2.1")).is_some());
         assert!(places.lock().is_empty(), "nothing is kept of those who left");
+    }
+
+    #[test]
+    fn where_addresses_count_neighbours_are_strangers() {
+        let places = Places::of_addresses(1);
+        let _one = places.take(address("2001:db8::1")).unwrap();
+        assert!(places.take(address("2001:db8::1")).is_none());
+        let _other = places.take(address("2001:db8::2")).unwrap();
+        let _v4 = places.take(address("192.0.2.1")).unwrap();
+        assert!(places.take(address("::ffff:192.0.2.1")).is_none());
     }
 
     #[test]

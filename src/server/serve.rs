@@ -21,7 +21,7 @@ use crate::entropy::SystemEntropy;
 use crate::freshness::Freshness;
 use crate::housekeeping;
 use crate::internal::{self, Sources};
-use crate::listen::{self, Bounds};
+use crate::listen::{self, Bounds, Each};
 use crate::loaded::LoadedHandle;
 use crate::open_metrics::ExtraMetrics;
 use crate::outbound::Outbound;
@@ -203,7 +203,8 @@ impl Server {
         };
         let app = App::new(ports, catalogs, trusted_proxies.clone());
         let connections = connections(max_connections, open_files());
-        let bounds = Bounds { connections, per_network: (connections / 8).max(1), proxies: trusted_proxies, drain };
+        let bounds =
+            Bounds { connections, each: Each::Network((connections / 8).max(1)), proxies: trusted_proxies, drain };
         // The internal port outlives the public one, so that what happens during the end can still be seen.
         let drained = CancellationToken::new();
         let tls = certificates.as_ref().map(Watch::tls);
@@ -228,7 +229,7 @@ impl Server {
 pub(crate) const fn internal_bounds() -> Bounds {
     Bounds {
         connections: INTERNAL_CONNECTIONS,
-        per_network: INTERNAL_CONNECTIONS_EACH,
+        each: Each::Address(INTERNAL_CONNECTIONS_EACH),
         proxies: Vec::new(),
         drain: Duration::from_secs(1),
     }

@@ -129,10 +129,13 @@ impl Throttle {
     /// others failed at stays counted, so that a guesser does not profit from the rightful person's logins.
     pub(crate) fn succeeded(&self, attempt: Attempt, now: Time) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        for pair in attempt.pairs {
-            if let Some(slot) = find(&mut table, pair) {
-                *slot = Slot::default();
-            }
+        // What others have failed at in the networks around stays counted.
+        let mut pairs = attempt.pairs.into_iter();
+        if let Some(slot) = pairs.next().and_then(|own| find(&mut table, own)) {
+            *slot = Slot::default();
+        }
+        for pair in pairs {
+            take_back(&mut table, pair, REFILL, now);
         }
         take_back(&mut table, attempt.user, FORGET, now);
         for network in attempt.networks {

@@ -1,5 +1,8 @@
 //! Answers that nobody fetches. A peer of HTTP/2 that opens no window leaves what was answered in our memory: whatever
 //! bounds requests at work must bound that too.
+//!
+//! What there is a window for counts as sent, also where the peer then reads nothing from its socket. That is little:
+//! nothing more is read from a connection that takes nothing, and a ping that is not answered ends it within a minute.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use api::{ConditionType, Kind, ObjectKey, OidcProvider, Reason, Signing};
+use api::{ConditionType, Kind, ObjectKey, OidcProvider, OidcUserSpec, Reason, Signing};
 use compile::inputs::{USER_PASSWORD_TYPE, UserPassword};
 use compile::keys::schedule;
 use compile::passwords::Passwords;
 use compile::{Compiled, CredentialSecret, Mode, ObjectRef, ProviderMaterial, Synced};
 use crypto::rotation::advance;
-use crypto::{KeyRing, SigningKey};
+use crypto::{KeyRing, PasswordHash, SigningKey};
 use oidc::catalog::{Catalog, Realm};
 use oidc::ids::Uid;
 
@@ -239,27 +239,31 @@ impl Engine {
         Ok(Passed { serving, news, credentials, forgotten, next })
     }
 
+    /// Has every password hashed that is new, or that an earlier process hashed.
     fn look_up_passwords(&mut self, world: &World<'_>) {
+        let users = || world.users().filter_map(|(object, spec)| Some((object, password_secret(object, spec)?)));
+        let last = self.identities.last_hashes(users().map(|(object, _)| object), &self.keys.server_keys);
+        let before: BTreeMap<ObjectKey, &PasswordHash> =
+            users().filter_map(|(object, secret)| Some((secret, last.get(object)?))).collect();
         for (key, secret) in world.secrets() {
             if secret.type_ == USER_PASSWORD_TYPE {
-                self.passwords.look_up(key, &owner(&self.keys, key), &secret.data);
+                self.passwords.look_up(key, &secret.data, before.get(key).copied());
             }
         }
     }
 
     fn advance_logins(&mut self, world: &World<'_>, now: i64) -> bool {
+        self.look_up_passwords(world);
         let Self { identities, keys, passwords, .. } = self;
         let secrets: BTreeMap<_, _> =
             world.secrets().filter(|(_, secret)| secret.type_ == USER_PASSWORD_TYPE).collect();
         let users = world.users().map(|(object, spec)| {
-            let name = spec.authentication.password_secret_ref.as_ref();
-            let key = name.map(|name| ObjectKey::new(&object.key.namespace, name.name.as_str()));
-            let password =
-                key.and_then(|key| Some(passwords.look_up(&key, &owner(keys, &key), &secrets.get(&key)?.data)));
+            let secret = password_secret(object, spec);
+            let password = secret.and_then(|key| Some(passwords.look_up(&key, &secrets.get(&key)?.data, None)));
             let hash = if let Some(UserPassword::Hash(hash)) = password { Some(hash) } else { None };
             (object, spec.activation, hash)
         });
-        identities.advance_logins(users, now)
+        identities.advance_logins(users, &keys.server_keys, now)
     }
 
     /// Moves the signing keys on; returns when they are due next.
@@ -278,7 +282,7 @@ impl Engine {
         let mut seen = BTreeSet::new();
         let mut inputs = world.inputs(&provider.namespace, Mode::Standalone, Some(identities), &mut |key, secret| {
             seen.insert(key.clone());
-            passwords.look_up(key, &owner(keys, key), &secret.data)
+            passwords.look_up(key, &secret.data, None)
         });
         passwords.retain(|key| seen.contains(key));
         inputs.issuer_keys = issuers.rings();
@@ -360,11 +364,10 @@ impl Engine {
     }
 }
 
-/// What tells a Secret in these files from all others: a seed is random, and its first generation does not go.
-fn owner(keys: &Keys, secret: &ObjectKey) -> String {
-    let first = keys.seeds.generations().next();
-    let seed = first.and_then(|generation| keys.seeds.generation_fingerprint(generation));
-    format!("{} {secret}", seed.unwrap_or_default())
+/// The Secret with a user's password.
+fn password_secret(user: &ObjectRef, spec: &OidcUserSpec) -> Option<ObjectKey> {
+    let name = spec.authentication.password_secret_ref.as_ref()?.name.as_str();
+    Some(ObjectKey::new(&user.key.namespace, name))
 }
 
 /// The epochs that applications, and accounts of them, have in their files.

@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Activation, Kind, ObjectKey, OidcApplicationSpec};
-use compile::logins::Logins;
+use compile::logins::{Logins, SealedLogins};
 use compile::rotation::{Advanced, Rotations};
 use compile::{Epoch, ObjectRef};
-use crypto::{PasswordHash, Seeds};
+use crypto::{PasswordHash, Seeds, ServerKeys};
 use oidc::ids::Uid;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ pub struct Identity {
     pub claims: Option<ClaimsAt>,
     /// Of a user: under which of their logins they stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub logins: Option<Logins>,
+    pub logins: Option<SealedLogins>,
     /// Of an application: where its client secrets stand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotations: Option<Rotations>,
@@ -221,17 +221,31 @@ impl Identities {
         (changed, next)
     }
 
+    /// The last hash of the password of each of these users.
+    pub fn last_hashes<'a>(
+        &self,
+        users: impl Iterator<Item = &'a ObjectRef>,
+        keys: &ServerKeys,
+    ) -> BTreeMap<&'a ObjectRef, PasswordHash> {
+        let known =
+            users.filter_map(|object| Some((object, self.objects.get(object)?.logins(keys)?.password()?.clone())));
+        known.collect()
+    }
+
     /// Moves on under which of their logins these users stand, each with the hash of their password where it is known.
     /// Returns whether there is something to keep before it is used.
     pub fn advance_logins<'a>(
         &mut self,
         users: impl Iterator<Item = (&'a ObjectRef, Activation, Option<PasswordHash>)>,
+        keys: &ServerKeys,
         now: i64,
     ) -> bool {
         let mut changed = false;
         for (object, activation, hash) in users {
             let Some(identity) = self.objects.get_mut(object) else { continue };
-            let advanced = Some(Logins::advance(identity.logins.as_ref(), activation, hash.as_ref(), now));
+            let known = identity.logins(keys);
+            let advanced = Logins::advance(known.as_ref(), activation, hash.as_ref(), now);
+            let advanced = Some(advanced.seal(keys, &identity.logins_aad()));
             changed |= identity.logins != advanced;
             identity.logins = advanced;
         }
@@ -275,6 +289,14 @@ pub enum SeedReplaced {
 }
 
 impl Identity {
+    fn logins(&self, keys: &ServerKeys) -> Option<Logins> {
+        self.logins.as_ref()?.open(keys, &self.logins_aad())
+    }
+
+    fn logins_aad(&self) -> Vec<u8> {
+        format!("uids.json logins {}", self.uid).into_bytes()
+    }
+
     fn update(&mut self, spec: &str, claims: Option<&str>, now: i64) -> bool {
         let mut changed = false;
         if self.spec != spec {

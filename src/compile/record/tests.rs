@@ -118,6 +118,7 @@ fn user_record(provider: &Uid) -> Record {
     let source = KnownPassword { uid: "s1".to_owned(), resource_version: "7".to_owned() };
     let password = account.password.as_ref().map(|hash| (hash, source));
     let logins = Logins::advance(None, api::Activation::Enabled, account.password.as_ref(), 300);
+    let logins = UserPayload::seal_logins(&keys(1), provider, &uid, &logins);
     let payload = UserPayload::new(&keys(1), provider, &uid, Some(&account), password, None, Some(logins));
     Record::new(&keys(1), Subject::User, provider, (&key, &uid), &payload)
 }
@@ -129,6 +130,8 @@ fn an_account_comes_back_with_its_password() {
     let account = payload.account(&keys(1), &record).unwrap().unwrap();
     assert_eq!((account.username.as_str(), account.login_epoch), ("alice", LoginEpoch::new(300)));
     assert_eq!(account.password.unwrap().as_secret_str().expose(), HASH);
+    let logins = payload.logins(&keys(1), &record).unwrap();
+    assert_eq!(logins.password().unwrap().as_secret_str().expose(), HASH);
     assert_eq!(payload.password_source().unwrap().resource_version, "7");
     assert_eq!(user_record(&Uid::new("p")), record, "equal people are written alike");
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Record, RecordError};
-use crate::logins::Logins;
+use crate::logins::{Logins, SealedLogins};
 
 /// What the servers and a later controller must know of a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct UserPayload {
     /// When their claims changed last.
     claims: Option<ClaimsAt>,
     /// Under which of their logins they stand, disabled or not.
-    logins: Option<Logins>,
+    logins: Option<SealedLogins>,
 }
 
 /// A Secret's content, by what the API server changes with it.
@@ -67,7 +67,7 @@ impl UserPayload {
         account: Option<&Account>,
         password: Option<(&PasswordHash, KnownPassword)>,
         claims: Option<ClaimsAt>,
-        logins: Option<Logins>,
+        logins: Option<SealedLogins>,
     ) -> Self {
         let account = account.map(|account| {
             let Account { subject, uid: _, login_epoch: _, username, password: _, claims, groups, attributes } =
@@ -103,6 +103,16 @@ impl UserPayload {
         PasswordHash::parse(text.expose()).map(Some).map_err(|error| super::unreadable(what, &error.to_string()))
     }
 
+    /// Logins as the record of this person at this provider keeps them.
+    pub fn seal_logins(keys: &ServerKeys, provider: &Uid, user: &Uid, logins: &Logins) -> SealedLogins {
+        logins.seal(keys, &logins_aad(provider, user))
+    }
+
+    /// Under which of their logins they stand; none where that cannot be read.
+    pub fn logins(&self, keys: &ServerKeys, record: &Record) -> Option<Logins> {
+        self.logins.as_ref()?.open(keys, &logins_aad(&record.provider, &record.source_uid))
+    }
+
     /// See [`KnownPassword`].
     pub fn password_source(&self) -> Option<&KnownPassword> {
         self.password_source.as_ref()
@@ -110,5 +120,13 @@ impl UserPayload {
 }
 
 fn aad(provider: &Uid, user: &Uid) -> Vec<u8> {
-    record_aad(provider.as_str(), api::RecordKind::OidcUserRecord.as_str(), user.as_str(), "spec.payload.password")
+    aad_at(provider, user, "spec.payload.password")
+}
+
+fn logins_aad(provider: &Uid, user: &Uid) -> Vec<u8> {
+    aad_at(provider, user, "spec.payload.logins.password")
+}
+
+fn aad_at(provider: &Uid, user: &Uid, path: &str) -> Vec<u8> {
+    record_aad(provider.as_str(), api::RecordKind::OidcUserRecord.as_str(), user.as_str(), path)
 }

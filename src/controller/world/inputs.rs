@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::{ObjectKey, OidcApplication, OidcUser};
+use api::{ObjectKey, OidcApplication, OidcProvider, OidcUser};
 use compile::inputs::{Holdings, SecretInput, UserPassword};
 use compile::logins::Logins;
 use compile::names::{Name, Names};
 use compile::record::{ClaimsAt, KnownPassword, Record, UserPayload};
 use compile::{Compiled, Synced};
 use crypto::PasswordHash;
-use oidc::ids::Uid;
+use oidc::ids::{LoginEpoch, Uid};
 
 use super::{Access, World};
 use crate::observed::ObservedRecord;
@@ -23,6 +23,7 @@ impl World {
         self.rotate(now);
         self.holders(now);
         self.claims(now);
+        self.recall_logins();
         self.password_inputs();
         self.logins(now);
         let waiting = self.take_waiting();
@@ -148,7 +149,7 @@ impl World {
     }
 
     /// Whether a record says that it was made with a key that is here, and was not.
-    fn is_forged(&self, found: &ObservedRecord) -> bool {
+    pub(super) fn is_forged(&self, found: &ObservedRecord) -> bool {
         let providers = self.inputs.providers.iter();
         let mut keys = providers
             .filter(|(_, object)| object.metadata.uid.as_deref() == Some(found.record.provider.as_str()))
@@ -191,20 +192,68 @@ impl World {
         Some(ClaimsAt { digest: compile::claims_digest(&object.spec), updated_at })
     }
 
-    /// Moves on under which of their logins users stand. What was compiled last may not have been recorded yet.
+    /// Another process may lead from now on, or has led: what is remembered may be older than what is recorded.
+    pub(crate) fn forget_logins(&mut self) {
+        self.logins.clear();
+    }
+
+    /// Remembers under which of their logins users stand, where that is not in memory yet: the record says it.
+    fn recall_logins(&mut self) {
+        let mut known = std::mem::take(&mut self.logins);
+        let uids: BTreeSet<Uid> =
+            self.inputs.users.values().filter_map(|user| user.metadata.uid.clone().map(Uid::new)).collect();
+        known.retain(|uid, _| uids.contains(uid));
+        for uid in uids {
+            if known.contains_key(&uid) {
+                continue;
+            }
+            let records = self.records_of.get(&uid).into_iter().flatten().filter_map(|id| self.records.get(id));
+            // Whoever could write a record without a MAC could otherwise say that nothing has ended.
+            let recorded = records.filter_map(|found| {
+                self.inputs.materials.values().find_map(|material| {
+                    let payload = UserPayload::read(&material.server_keys, &found.record).ok()?;
+                    payload.logins(&material.server_keys, &found.record)
+                })
+            });
+            // The record of a provider that cannot be written may be behind.
+            if let Some(recorded) = recorded.max_by_key(|logins| logins.epoch) {
+                known.insert(uid, recorded);
+            }
+        }
+        self.logins = known;
+    }
+
+    /// Moves on under which of their logins users stand.
     fn logins(&mut self, now: i64) {
-        let mut logins = BTreeMap::new();
+        let (mut logins, mut epochs) = (BTreeMap::new(), BTreeMap::new());
         for (key, object) in &self.inputs.users {
             let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
-            let records = self.records_of.get(&uid).into_iter().flatten();
-            let recorded = records.filter_map(|id| self.records.get(id)?.noted.logins.as_ref());
-            // The record of a provider that cannot be written may be behind.
-            let known = recorded.chain(self.logins.get(&uid)).max_by_key(|known| known.epoch);
+            let known = self.logins.get(&uid);
+            if known.is_none()
+                && let Some(epoch) = self.unread_epoch(&uid)
+            {
+                epochs.insert(uid, epoch);
+                continue;
+            }
             let advanced = Logins::advance(known, object.spec.activation, self.hash(key, object), now);
+            epochs.insert(uid.clone(), advanced.epoch);
             logins.insert(uid, advanced);
         }
-        self.inputs.login_epochs = logins.iter().map(|(uid, known)| (uid.clone(), known.epoch)).collect();
+        self.inputs.login_epochs = epochs;
         self.logins = logins;
+    }
+
+    /// What stands in a record that cannot be read yet, for want of the key that it was made with: nothing is decided
+    /// before it can.
+    fn unread_epoch(&self, uid: &Uid) -> Option<LoginEpoch> {
+        let records = self.records_of.get(uid)?.iter().filter_map(|id| self.records.get(id));
+        let keyless = |provider: &Uid| {
+            let named =
+                |(_, object): &(&ObjectKey, &OidcProvider)| object.metadata.uid.as_deref() == Some(provider.as_str());
+            self.inputs.providers.iter().find(named).is_some_and(|(key, _)| !self.inputs.materials.contains_key(key))
+        };
+        let unread = records.filter(|found| keyless(&found.record.provider));
+        unread.filter_map(|found| Some(found.noted.logins.as_ref()?.epoch)).max()
     }
 
     /// The hash of a user's password, disabled or not.
@@ -225,9 +274,19 @@ impl World {
 
     fn password_inputs(&mut self) {
         self.remember_hashes();
-        let keys: Vec<ObjectKey> = self.password_secrets.keys().cloned().collect();
-        for key in keys {
-            self.password(&key);
+        let Self { inputs, logins, password_secrets, passwords, .. } = self;
+        let before: BTreeMap<ObjectKey, &PasswordHash> = inputs
+            .users
+            .iter()
+            .filter_map(|(key, user)| {
+                let name = user.spec.authentication.password_secret_ref.as_ref()?.name.as_str();
+                let last = logins.get(user.metadata.uid.as_deref()?)?.password()?;
+                Some((ObjectKey::new(&key.namespace, name), last))
+            })
+            .collect();
+        for (key, secret) in &*password_secrets {
+            let found = passwords.look_up(key, &secret.data, before.get(key).copied());
+            inputs.secrets.insert(key.clone(), SecretInput::UserPassword(found));
         }
     }
 

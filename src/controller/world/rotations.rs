@@ -52,6 +52,7 @@ impl World {
             let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
             let newest = self.newest_generation(object);
             let recorded = self.records_of.get(&uid).into_iter().flatten().filter_map(|id| self.records.get(id));
+            let recorded = recorded.filter(|record| !self.is_forged(record));
             let recorded = recorded.filter_map(|record| record.noted.rotations());
             let recorded = recorded.max_by_key(|rotations| rotations.own.epoch);
             let known = recorded.or_else(|| {

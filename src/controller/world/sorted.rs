@@ -150,7 +150,11 @@ impl World {
                     .claims
                     .as_ref()
                     .is_none_or(|claims| self.inputs.claims_changed.get(&uid) == Some(&claims.updated_at))
-                && record.noted.logins.as_ref().is_none_or(|logins| self.logins.get(&uid) == Some(logins))
+                && record
+                    .noted
+                    .logins
+                    .as_ref()
+                    .is_none_or(|logins| self.logins.get(&uid).is_some_and(|known| known.epoch == logins.epoch))
                 && !record.noted.has_keys()
                 && record.noted.names().all(|name| !self.is_given_up(name));
         self.forget_record(&id);
@@ -286,13 +290,6 @@ impl World {
             compile::credentials::names(application, &object.spec).any(|name| name == key.name)
         });
         writers.map(|(application, _)| ObjectRef::new(Kind::OidcApplication, application.clone())).collect()
-    }
-
-    pub(super) fn password(&mut self, key: &ObjectKey) {
-        if let Some(secret) = self.password_secrets.get(key) {
-            let known = self.passwords.look_up(key, &secret.uid, &secret.data);
-            self.inputs.secrets.insert(key.clone(), SecretInput::UserPassword(known));
-        }
     }
 }
 

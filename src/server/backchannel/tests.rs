@@ -239,6 +239,29 @@ async fn an_application_that_hangs_holds_up_nobody_else() {
     assert_eq!((hanging.connections(), well.connections()), (AT_ONCE_EACH, 1));
 }
 
+#[test]
+fn applications_that_were_silent_leave_half_of_the_places_to_others() {
+    let mut lanes = Lanes::default();
+    let name = |number: usize| Uid::new(format!("app-{number}"));
+    // Nobody knows yet who is silent.
+    assert_eq!((0..AT_ONCE).filter(|_| lanes.take(&name(0))).count(), AT_ONCE_EACH);
+    for _ in 0..AT_ONCE_EACH {
+        lanes.give_back(&name(0), false);
+    }
+    assert_eq!((0..AT_ONCE).filter(|_| lanes.take(&name(0))).count(), 1, "one at a time");
+    lanes.give_back(&name(0), false);
+    let all = 1..=2 * AT_ONCE;
+    for number in all.clone() {
+        assert!(lanes.take(&name(number)));
+        lanes.give_back(&name(number), false);
+    }
+    assert_eq!(all.clone().filter(|number| lanes.take(&name(*number))).count(), AT_ONCE / 2);
+    let well = name(1000);
+    assert!((0..AT_ONCE_EACH).all(|_| lanes.take(&well)), "who answers waits for none of them");
+    lanes.give_back(&name(1), true);
+    assert!(lanes.take(&name(1)) && lanes.take(&name(1)), "who answers again is as good as anybody");
+}
+
 /// Two servers on one store, both at it at once.
 #[tokio::test]
 async fn of_two_servers_one_tells() {

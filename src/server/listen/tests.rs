@@ -39,7 +39,7 @@ struct Running {
 }
 
 async fn start(connections: usize, drain: Duration) -> Running {
-    start_within(Bounds { connections, per_network: connections, proxies: Vec::new(), drain }).await
+    start_within(Bounds { connections, each: Each::Network(connections), proxies: Vec::new(), drain }).await
 }
 
 async fn start_within(bounds: Bounds) -> Running {
@@ -202,7 +202,8 @@ async fn f55_connections_are_bounded_and_the_next_one_waits() {
 
 #[tokio::test]
 async fn f55_one_network_gets_a_share_of_the_connections() {
-    let running = start_within(Bounds { connections: 8, per_network: 1, proxies: Vec::new(), drain: DRAIN }).await;
+    let running =
+        start_within(Bounds { connections: 8, each: Each::Network(1), proxies: Vec::new(), drain: DRAIN }).await;
     let mut first = connect(&running, "GET /one HTTP/1.1\r\nhost: a\r\n\r\n").await;
     read_to(&mut first, "/one").await;
     let mut second = TcpStream::connect(running.address).await.unwrap();
@@ -224,7 +225,7 @@ async fn f55_one_network_gets_a_share_of_the_connections() {
 #[tokio::test]
 async fn f55_through_a_proxy_everybody_may_come() {
     let proxies = vec!["127.0.0.0/8".parse().unwrap()];
-    let running = start_within(Bounds { connections: 8, per_network: 1, proxies, drain: DRAIN }).await;
+    let running = start_within(Bounds { connections: 8, each: Each::Network(1), proxies, drain: DRAIN }).await;
     let mut streams = Vec::new();
     for _ in 0..8 {
         let mut stream = connect(&running, "GET /one HTTP/1.1\r\nhost: a\r\n\r\n").await;

@@ -142,9 +142,11 @@ fn t_p35_a_subscriber_has_no_budget_in_each_of_many_ipv6_networks() {
     assert_eq!(of_others, 20, "the /48 around it");
     let each = |n: u32| format!("user-{n}");
     assert_eq!(tried("2001:db8:1:1", &each), 240, "one password on every name");
-    let next = attempt(&throttle, "alice", "2001:db8:9::1", NOW).unwrap();
-    throttle.succeeded(next, NOW);
-    assert!(attempt(&throttle, "alice", "2001:db8:9::2", NOW).is_ok());
+    assert_eq!(tried("2001:db8:9:1", &|_| "bob".to_owned()), 20);
+    let right = attempt(&throttle, "bob", "2001:db8:9:2::1", NOW).unwrap();
+    throttle.succeeded(right, NOW);
+    assert_eq!(tried("2001:db8:9:1", &|_| "bob".to_owned()), 0, "a right password next door pays for nobody's guesses");
+    assert_eq!(tried("2001:db8:9:2", &|_| "bob".to_owned()), 20);
 }
 
 #[test]

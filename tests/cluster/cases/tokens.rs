@@ -141,6 +141,11 @@ async fn t_p11_what_a_person_was_issued_ends_within_seconds_of_their_being_disab
     let other = json!({"stringData": {"password": "quite another passphrase"}});
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(portal.refresh(&tokens)?.get("error").is_none(), "a label is no password");
+    secrets.delete("alice-password", &DeleteParams::default()).await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    secrets.create(&PostParams::default(), &password).await?;
+    within(&scene, "they can log in", || Ok(portal.post("/token", &log_in)?.get("error").is_none())).await?;
+    assert!(portal.refresh(&tokens)?.get("error").is_none(), "nor is a Secret that was made anew");
     secrets.patch("alice-password", &PatchParams::default(), &Patch::Merge(other)).await?;
     within(&scene, "a new password ends refresh", || Ok(portal.refresh(&tokens)?["error"] == "invalid_grant")).await?;
 

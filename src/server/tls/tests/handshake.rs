@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::place::{Authority, Port, ask, credulous, leaf, opened};
-use crate::listen::Bounds;
+use crate::listen::{Bounds, Each};
 
 /// Shorter than any time after which the server would hang up anyway.
 const HANG: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ async fn open_within(per_network: usize, proxies: &[&str]) -> (Port, Authority) 
     let authority = Authority::new();
     let (watch, _mounts) = opened(&[&authority.paper(&[NAME])]);
     let proxies = proxies.iter().map(|range| range.parse().unwrap()).collect();
-    let bounds = Bounds { connections: 8, per_network, proxies, drain: HANG };
+    let bounds = Bounds { connections: 8, each: Each::Network(per_network), proxies, drain: HANG };
     (Port::within(watch.tls(), bounds).await, authority)
 }
 

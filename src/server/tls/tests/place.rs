@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Peer;
 use crate::clock::{Clock as _, SystemClock};
-use crate::listen::{self, Bounds};
+use crate::listen::{self, Bounds, Each};
 use crate::tls::{Tls, TlsFiles, Watch};
 
 /// A certificate and its key, as PEM.
@@ -154,7 +154,7 @@ impl Port {
     pub(super) async fn open(tls: Tls) -> Self {
         Self::within(
             tls,
-            Bounds { connections: 64, per_network: 64, proxies: Vec::new(), drain: Duration::from_secs(5) },
+            Bounds { connections: 64, each: Each::Network(64), proxies: Vec::new(), drain: Duration::from_secs(5) },
         )
         .await
     }
