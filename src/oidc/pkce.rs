@@ -35,6 +35,8 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -77,6 +79,32 @@ mod tests {
             VERIFIER.trim_end_matches('k'),
         ] {
             assert!(Challenge::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_verifier_answers_its_own_challenge_and_no_other(verifier in "[A-Za-z0-9._~-]{43,128}", other in "[A-Za-z0-9._~-]{43,128}") {
+            let text = b64::encode(&hash::sha256(verifier.as_bytes()));
+            let challenge = Challenge::parse(&text).unwrap();
+            prop_assert!(Verifier::parse(&verifier).unwrap().answers(&challenge));
+            prop_assert_eq!(Verifier::parse(&other).unwrap().answers(&challenge), other == verifier);
+        }
+
+        /// RFC 7636 §4.1: 43*128unreserved, by the grammar of RFC 3986 §2.3.
+        #[test]
+        fn a_verifier_is_what_the_grammar_says(text in "[ -~é]{40,44}|[A-Za-z0-9._~-]{125,131}") {
+            let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+            let count = text.chars().count();
+            prop_assert_eq!(Verifier::parse(&text).is_some(), text.chars().all(unreserved) && (43..=128).contains(&count));
+        }
+
+        /// RFC 4648 §5 without padding, and one text for each value: what is compared later is what was sent.
+        #[test]
+        fn a_challenge_has_one_text(text in "[A-Za-z0-9_-]{42,44}=?") {
+            if let Some(challenge) = Challenge::parse(&text) {
+                prop_assert_eq!(b64::encode(&challenge.0), text);
+            }
         }
     }
 }

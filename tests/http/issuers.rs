@@ -2,7 +2,7 @@
 //! very same client and person.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crypto::{Algorithm, KeyRing, KeyState, RingKey, SigningKey};
 use http::Method;
@@ -16,14 +16,14 @@ use crate::harness::{Answer, Browser, CALLBACK, GOOD, ISSUER, Provider, SECRET, 
 
 const ISSUERS: [&str; 3] = [ISSUER, "https://notes.example.com/oidc", "https://portal.example.com/oidc"];
 
+/// The key of each issuer.
+static KEYS: LazyLock<[SigningKey; 3]> =
+    LazyLock::new(|| ISSUERS.map(|_| SigningKey::generate(Algorithm::ES256).unwrap()));
+
 /// An issuer with a key of its own. Client, UIDs and person are the same everywhere: only the issuer tells them apart.
 fn realm(issuer: &str) -> Realm {
-    let key = RingKey {
-        key: SigningKey::generate(Algorithm::ES256).unwrap(),
-        state: KeyState::Active,
-        since: 0,
-        trigger: String::new(),
-    };
+    let place = ISSUERS.iter().position(|one| *one == issuer).unwrap();
+    let key = RingKey { key: KEYS[place].clone(), state: KeyState::Active, since: 0, trigger: String::new() };
     let like = testing::realm_of(issuer, vec![offline_client()], vec![alice()]);
     Realm::new(RealmParts {
         issuer: like.issuer,
@@ -56,6 +56,25 @@ async fn redeem(provider: &Provider, issuer: &str, code: &str) -> Answer {
     let form =
         [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];
     post(provider, issuer, "/token", &form).await
+}
+
+/// A token that says all the right things, under the key of another issuer, which its `kid` names.
+#[tokio::test]
+async fn t_p23_a_key_signs_for_its_own_issuer_alone() {
+    let provider = provider();
+    for (home, issuer) in ISSUERS.into_iter().enumerate() {
+        let Made { tokens, .. } = made(&provider, issuer).await;
+        let own = tokens["access_token"].as_str().unwrap();
+        let payload = crypto::b64::decode(own.split('.').nth(1).unwrap()).unwrap();
+        let claims: Value = serde_json::from_slice(&payload).unwrap();
+        for (place, key) in KEYS.iter().enumerate() {
+            let token = crypto::jws::sign(key, "at+jwt", &claims).unwrap();
+            let headers = [("host", host(issuer)), ("authorization", &format!("Bearer {token}"))];
+            let me = provider.send(Method::GET, "/me", &headers, "").await.status == 200;
+            let said = post(&provider, issuer, "/token/introspection", &[("token", &token)]).await.json();
+            assert_eq!((me, said["active"] == true), (place == home, place == home), "{place} at {home}");
+        }
+    }
 }
 
 fn offline() -> Vec<(&'static str, &'static str)> {

@@ -1,7 +1,7 @@
 //! The switches that an application written for the compatible provider finds.
 
 use crypto::{Algorithm, Unverified, VerifyingKey};
-use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue};
+use oidc::claims::{ClaimTarget, ExtraClaim, ExtraValue, StandardClaim};
 use oidc::client::{AbsentClaims, AtHash, Client, DefaultAudience, ScopeClaims, TypeHeader};
 use oidc::testing::{self, LONG_SECRET, symmetric_client};
 use serde_json::{Map, Value, json};
@@ -118,4 +118,27 @@ async fn seed_token_response_by_default_is_what_the_specifications_say() {
     assert!(!id_token.contains_key("email") && !id_token.contains_key("birthdate"));
     let access = tokens["access_token"].as_str().unwrap();
     assert!(Unverified::parse(access).is_ok_and(|token| token.algorithm() == Algorithm::ES256));
+}
+
+#[tokio::test]
+async fn seed_scopes_phone_and_address_release_what_stands_there() {
+    let address = json!({"street_address": "1 High Street", "locality": "London", "country": "GB"});
+    let mut alice = crate::harness::alice();
+    alice.claims.extend([
+        (StandardClaim::PhoneNumber, json!("+441632960960")),
+        (StandardClaim::PhoneNumberVerified, json!(true)),
+        (StandardClaim::Address, address.clone()),
+    ]);
+    let client = Client { scopes: testing::scope("openid phone address email"), ..testing::client() };
+    let provider = Provider::new();
+    provider.publish(vec![testing::realm_of(ISSUER, vec![client], vec![alice])], "with a telephone");
+    let me = async |scope: &str| {
+        let fields = Browser::new(provider.clone()).authorize(&changed(GOOD, &[("scope", scope)])).await;
+        let tokens = provider.redeem(&fields["code"], &[]).await.json();
+        let bearer = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+        provider.send(http::Method::GET, "/me", &[("authorization", &bearer)], "").await.json()
+    };
+    let phone = json!({"sub": "alice-subject", "phone_number": "+441632960960", "phone_number_verified": true});
+    assert_eq!(me("openid phone").await, phone);
+    assert_eq!(me("openid address").await, json!({"sub": "alice-subject", "address": address}));
 }

@@ -179,6 +179,68 @@ fn form_action_sources() {
     assert_eq!(app.form_action_source(app.as_str()), "com.example.app:");
 }
 
+/// A registered URI, and one that differs from it by a trick.
+fn tricked() -> impl Strategy<Value = (String, String)> {
+    let host = prop_oneof![Just("127.0.0.1"), Just("[::1]"), Just("localhost"), Just("app.example.com")];
+    let port = prop_oneof![Just(String::new()), (1_u16..).prop_map(|port| format!(":{port}"))];
+    let (port, other) = (port.clone(), port);
+    let tail = "(/[a-z0-9%._-]{0,6}){0,3}(\\?[a-z=&%]{0,6})?";
+    let trick = prop_oneof![
+        Just("@"),
+        Just("\\"),
+        Just("%2e"),
+        Just("/.."),
+        Just("#"),
+        Just("\t"),
+        Just("\n"),
+        Just("."),
+        Just(":"),
+        Just("%00"),
+        Just("//"),
+        Just("?"),
+        Just("é"),
+        Just("\u{200b}"),
+        Just("。"),
+        Just("evil.example"),
+        Just("0"),
+        Just(" "),
+    ];
+    (host, port, other, tail, trick, any::<prop::sample::Index>(), any::<bool>()).prop_map(
+        |(host, port, other, tail, trick, at, swapped)| {
+            let scheme = if host == "app.example.com" { "https" } else { "http" };
+            let registered = format!("{scheme}://{host}{port}{tail}");
+            let mut presented = format!("{scheme}://{host}{other}{tail}");
+            if swapped {
+                presented = presented.to_ascii_uppercase();
+            } else if at.index(4) > 0 {
+                presented.insert_str(at.index(presented.len() + 1), trick);
+            }
+            (registered, presented)
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    /// What is taken for the registered place is that place for the WHATWG parser, by which a browser decides where to go,
+    /// but for the port of a loopback address.
+    #[test]
+    fn t_p01_whatever_matches_is_the_same_place_for_a_browser((registered, presented) in tricked()) {
+        let Ok(registered) = RedirectUri::parse(&registered) else { return Ok(()) };
+        prop_assert_eq!(registered.matches(&presented, false), registered.as_str() == presented);
+        if registered.matches(&presented, true) && registered.as_str() != presented {
+            let without_port = |text: &str| {
+                let mut url = Url::parse(text).unwrap();
+                url.set_port(None).unwrap();
+                url
+            };
+            prop_assert!(matches!(registered.kind(), RedirectKind::LoopbackAddress | RedirectKind::Localhost));
+            prop_assert_eq!(without_port(registered.as_str()), without_port(&presented));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn the_host_we_judge_is_the_host_a_browser_visits(text in "(https|http)://[a-z0-9.@:\\[\\]%_-]{1,24}(/[a-z0-9./%?@-]{0,16})?") {

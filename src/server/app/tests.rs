@@ -232,6 +232,23 @@ async fn a_store_that_is_away_is_a_503_for_programs_and_an_error_for_application
     assert_eq!(answer.parameter("iss").as_deref(), Some(testing::ISSUER));
 }
 
+/// RFC 7009 §2.2: 200 says that the token is revoked.
+#[tokio::test]
+async fn t_p16_a_revocation_that_cannot_be_written_down_is_no_200() {
+    let healthy = Server::new();
+    let code = healthy.browser().code(&testing::auth_url("")).await;
+    let (status, _, body) = healthy.post("/oidc/token", &testing::token_form(&code)).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let tokens: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let client = format!("client_id=team-a.notes&client_secret={}", testing::SECRET_IN_FORM);
+    let form = format!("token={}&{client}", tokens["access_token"].as_str().unwrap());
+    assert_eq!(healthy.post("/oidc/token/revocation", &form).await.0, StatusCode::OK);
+    let server = Server::with_store(testing::Faulty::Error);
+    let (status, headers, body) = server.post("/oidc/token/revocation", &form).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    assert!(headers.contains_key(header::RETRY_AFTER));
+}
+
 #[tokio::test]
 async fn metrics_name_the_route_and_not_the_path() {
     let server = Server::new();
