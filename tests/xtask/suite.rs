@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::steps::{Steps, Tests, count_tests};
-use crate::{binaries, kubernetes, oauth2_proxy, paths, python, tools};
+use crate::{binaries, kubernetes, lists, oauth2_proxy, paths, python, tools};
 
 /// The member, and its only test target, that needs a browser.
 const BROWSER: &str = "browser";
@@ -35,6 +35,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut steps = Steps::new();
     let mut tests = Tests::default();
     let integration = integration_tests(&paths::metadata()?)?;
+    steps.run("lists", lists::check)?;
     if !args.no_browser {
         steps.run("install", tools::install)?;
     }

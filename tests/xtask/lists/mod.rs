@@ -6,6 +6,7 @@
 mod cel;
 mod ids;
 mod invariants;
+mod results;
 mod scan;
 
 use std::io::Write as _;
@@ -20,6 +21,9 @@ use crate::paths;
 pub struct Args {
     /// Which lists.
     lists: Vec<List>,
+    /// Run the tests that cover their entries, and show what became of each.
+    #[arg(long)]
+    run: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,24 +52,54 @@ impl List {
     }
 }
 
-/// Prints every entry with its tests; fails when one has none.
+/// Prints every entry with its tests; fails when one has none, or one that was run did not pass.
 pub fn run(args: &Args) -> Result<()> {
-    let root = paths::root();
     let lists = if args.lists.is_empty() { List::value_variants() } else { &args.lists };
-    let tests = scan::tests(&root)?;
+    let mut failed = false;
     let mut gaps = 0;
-    for list in lists {
+    for (list, mut rows) in compared(lists)? {
+        // What covers a rule of the CRDs is a manifest, which one test reads with all others.
+        if args.run && list != List::Cel {
+            let (with_results, passed) = results::beside(&rows, &results::of(&rows)?);
+            rows = with_results;
+            failed |= !passed;
+        }
+        writeln!(std::io::stdout(), "{}", report(list.name(), &rows)).context("print the list")?;
+        gaps += count_gaps(&rows);
+    }
+    ensure!(gaps == 0, "{gaps} entries without a valid test");
+    ensure!(!failed, "a test that covers an entry did not pass");
+    Ok(())
+}
+
+/// How many entries all lists have; fails when one has no test.
+pub fn check() -> Result<String> {
+    let all = compared(List::value_variants())?;
+    for (list, rows) in all.iter().filter(|(_, rows)| count_gaps(rows) > 0) {
+        writeln!(std::io::stdout(), "{}", report(list.name(), rows)).context("print the list")?;
+    }
+    let gaps: usize = all.iter().map(|(_, rows)| count_gaps(rows)).sum();
+    ensure!(gaps == 0, "{gaps} entries without a valid test");
+    Ok(format!("{} entries", all.iter().map(|(_, rows)| rows.len()).sum::<usize>()))
+}
+
+fn compared(lists: &[List]) -> Result<Vec<(List, Vec<Row>)>> {
+    let root = paths::root();
+    let tests = scan::tests(&root)?;
+    let rows = |list: &List| {
         let rows = match list {
             List::Cel => cel::rows(&root)?,
             List::Invariants => invariants::rows(&root, &tests)?,
             List::Seed | List::Threats | List::Faults => ids::rows(&root, list.name(), &tests)?,
         };
         ensure!(!rows.is_empty(), "the list `{}` is empty", list.name());
-        writeln!(std::io::stdout(), "{}", report(list.name(), &rows)).context("print the list")?;
-        gaps += rows.iter().filter(|row| row.state.is_gap()).count();
-    }
-    ensure!(gaps == 0, "{gaps} entries without a valid test");
-    Ok(())
+        Ok((*list, rows))
+    };
+    lists.iter().map(rows).collect()
+}
+
+fn count_gaps(rows: &[Row]) -> usize {
+    rows.iter().filter(|row| row.state.is_gap()).count()
 }
 
 /// An entry of a list, compared with the tests.
