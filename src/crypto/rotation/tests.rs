@@ -208,6 +208,10 @@ proptest! {
             let published = |keys: &[RingKey]| keys.iter().map(|key| key.key.kid().to_string()).collect::<BTreeSet<_>>();
             if !keys.is_empty() {
                 copies.push((now, published(&keys)));
+                // And what signed until then signs up to this very moment.
+                let ring = crate::ring::KeyRing::new(keys.clone()).unwrap();
+                let signing = [ES256, EdDSA].into_iter().filter_map(|algorithm| ring.signing(algorithm));
+                tokens.extend(signing.map(|key| (key.kid().to_string(), now + TOKEN)));
             }
             keys = advance(keys, &schedule, now, &mut SigningKey::generate).unwrap().keys;
             let here = published(&keys);
@@ -216,12 +220,15 @@ proptest! {
             for (kid, expires) in &tokens {
                 prop_assert!(here.contains(kid), "{kid} is gone at {now}, and a token of it lives until {expires}");
             }
-            let signing = ring.signing(ES256).expect("there is always a key that signs").kid().to_string();
+            prop_assert!(ring.signing(ES256).is_some(), "there is always a key that signs");
             copies.retain(|(at, _)| at + CACHE > now);
-            for (at, copy) in &copies {
-                prop_assert!(copy.contains(&signing), "{signing} signs at {now}, and a copy of {at} lacks it");
+            for signing in [ES256, EdDSA].into_iter().filter_map(|algorithm| ring.signing(algorithm)) {
+                let signing = signing.kid().to_string();
+                for (at, copy) in &copies {
+                    prop_assert!(copy.contains(&signing), "{signing} signs at {now}, and a copy of {at} lacks it");
+                }
+                tokens.push((signing, now + TOKEN));
             }
-            tokens.push((signing, now + TOKEN));
         }
     }
 }
