@@ -20,4 +20,4 @@ pub mod scene;
 
 pub use actor::Actor;
 pub use chrome::JavaScript;
-pub use scene::{Scene, cluster_scene, manifests, scene};
+pub use scene::{Scene, cluster_scene, manifests, scene, state};

@@ -87,6 +87,11 @@ pub fn manifests(name: &str) -> Result<PathBuf> {
     Ok(folder(name)?.join("manifests"))
 }
 
+/// Where the provider of the stage `name` keeps its state.
+pub fn state(name: &str) -> Result<PathBuf> {
+    Ok(folder(name)?.join("state"))
+}
+
 /// An empty folder, the quickstart's manifests in it, and the free addresses that they name.
 fn prepare(name: &str) -> Result<(PathBuf, PathBuf, Addresses)> {
     // First of all: whoever lacks a browser should not wait for a build to learn it.

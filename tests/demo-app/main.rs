@@ -6,6 +6,7 @@
 //! /login     starts a login; further parameters go to the provider as they are
 //! /callback  ends it, by GET or by the provider's form_post
 //! /logout    forgets the person here; the provider's session stays
+//! /logout/everywhere  forgets the person here, and asks the provider to
 //! ```
 
 mod answer;
@@ -32,6 +33,9 @@ struct Cli {
     /// Where to listen; the redirect URI is http://ADDRESS/callback.
     #[arg(long, env = "DEMO_APP_LISTEN", default_value = "127.0.0.1:8081")]
     listen: SocketAddr,
+    /// Where browsers see it, without a path. Absent: at the address where it listens.
+    #[arg(long, env = "DEMO_APP_URL")]
+    url: Option<String>,
     /// A Kubernetes Secret as YAML with OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_ISSUER_URL,
     /// read anew at every login.
     #[arg(long, env = "DEMO_APP_CREDENTIALS", conflicts_with_all = ["issuer", "client_id", "client_secret"])]
@@ -52,7 +56,7 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let Cli { listen, credentials, issuer, client_id, client_secret, scope } = Cli::parse();
+    let Cli { listen, url, credentials, issuer, client_id, client_secret, scope } = Cli::parse();
     // Built together with the server, the HTTP client is one that is told its cryptography, and panics where it is not.
     // That somebody else has told it already is as good.
     let _told = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -66,7 +70,8 @@ async fn main() -> Result<()> {
     };
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listen on {listen}"))?;
     let address = listener.local_addr().context("ask for the address")?;
-    let app = App::new(source, scope, &format!("http://{address}"))?;
-    eprintln!("demo-app: http://{address}/");
+    let url = url.unwrap_or_else(|| format!("http://{address}"));
+    let app = App::new(source, scope, &url)?;
+    eprintln!("demo-app: {url}/");
     axum::serve(listener, routes::router(Arc::new(app))).await.context("serve")
 }

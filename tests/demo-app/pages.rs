@@ -8,7 +8,7 @@ pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// The start page: a login button, or the person.
 pub(crate) fn home(person: Option<&Person>) -> String {
-    let Some(Person { subject, scope, id_token, userinfo }) = person else {
+    let Some(Person { subject, scope, id_token, userinfo, .. }) = person else {
         return page(
             "Notes",
             "<p>You are not logged in.</p>\n<p><a class=\"button\" id=\"login\" href=\"/login\">Log in</a></p>",
@@ -18,6 +18,7 @@ pub(crate) fn home(person: Option<&Person>) -> String {
         "<p>You are logged in.</p>\n<dl>\n<dt>Subject</dt><dd id=\"sub\">{}</dd>\n<dt>Scope</dt><dd id=\"scope\">{}</dd>\n</dl>\n\
          <h2>Verified id_token</h2>\n<pre id=\"claims\">{}</pre>\n<h2>Userinfo</h2>\n<pre id=\"userinfo\">{}</pre>\n\
          <form method=\"post\" action=\"/logout\"><button class=\"button\" id=\"logout\">Log out here</button></form>\n\
+         <form method=\"post\" action=\"/logout/everywhere\"><button class=\"button\" id=\"logout-everywhere\">Log out everywhere</button></form>\n\
          <p><a id=\"login\" href=\"/login\">Log in again</a></p>",
         escape(subject),
         escape(scope),
@@ -68,8 +69,14 @@ mod tests {
     #[test]
     fn what_others_wrote_stays_text() {
         let evil = "<script>&\"'".to_owned();
-        let person =
-            Person { subject: evil.clone(), scope: evil.clone(), id_token: evil.clone(), userinfo: evil.clone() };
+        let person = Person {
+            subject: evil.clone(),
+            scope: evil.clone(),
+            id_token: evil.clone(),
+            userinfo: evil.clone(),
+            sid: None,
+            leave: None,
+        };
         let provider = Refusal::Provider { error: evil.clone(), description: evil };
         for html in [home(Some(&person)), refused(&provider)] {
             assert!(!html.contains("<script"), "{html}");

@@ -8,14 +8,15 @@ use std::pin::Pin;
 
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
-    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreResponseType,
-    CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreResponseType, CoreRevocableToken,
+    CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AsyncHttpClient, AuthenticationFlow, AuthorizationCode, Client, CsrfToken,
     EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenFields,
     IssuerUrl, JsonWebKey, JwsSigningAlgorithm, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse, UserInfoClaims,
+    ProviderMetadataWithLogout, RedirectUrl, Scope, StandardErrorResponse, StandardTokenResponse, TokenResponse,
+    UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -82,6 +83,9 @@ pub(crate) struct Provider {
     issuer: IssuerUrl,
     client: Discovered,
     http: Http,
+    /// Where to log out (RP-Initiated Logout §2.1), and where to come back to.
+    end_session: Option<Url>,
+    home: Url,
 }
 
 /// What only the callback of one login may use.
@@ -97,17 +101,23 @@ pub(crate) struct Person {
     pub(crate) scope: String,
     pub(crate) id_token: String,
     pub(crate) userinfo: String,
+    /// Which session of the provider this is (Front-Channel Logout §3).
+    pub(crate) sid: Option<String>,
+    /// Where to send the browser to be logged out everywhere.
+    pub(crate) leave: Option<Url>,
 }
 
 impl Provider {
     /// Reads the discovery document and the key set.
     pub(crate) async fn discover(http: Http, credentials: Credentials, redirect: RedirectUrl) -> Result<Self, Refusal> {
         let Credentials { issuer, client_id, client_secret } = credentials;
-        let metadata = CoreProviderMetadata::discover_async(issuer.clone(), &http).await;
+        let metadata = ProviderMetadataWithLogout::discover_async(issuer.clone(), &http).await;
         let metadata = metadata.map_err(|error| failed("discovery", &error))?;
+        let end_session = metadata.additional_metadata().end_session_endpoint.as_ref().map(|url| url.url().clone());
+        let home = redirect.url().join("/").map_err(|error| failed("our own address", &error))?;
         let client =
             Client::from_provider_metadata(metadata, client_id, Some(client_secret)).set_redirect_uri(redirect);
-        Ok(Self { issuer, client: client.disable_openid_scope(), http })
+        Ok(Self { issuer, client: client.disable_openid_scope(), http, end_session, home })
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -166,11 +176,21 @@ impl Provider {
             .await
             .map_err(|error| failed("userinfo", &error))?;
 
+        let leave = self.end_session.clone().map(|mut url| {
+            let mut query = url.query_pairs_mut();
+            query.append_pair("id_token_hint", &id_token.to_string());
+            query.append_pair("post_logout_redirect_uri", self.home.as_str());
+            drop(query);
+            url
+        });
+        let sid = claims.additional_claims().claims.get("sid").and_then(Value::as_str);
         Ok(Person {
             subject: claims.subject().to_string(),
             scope: tokens.scopes().map_or_else(String::new, |all| words(all)),
             id_token: pretty(claims)?,
             userinfo: pretty(&userinfo)?,
+            sid: sid.map(str::to_owned),
+            leave,
         })
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/login", get(login))
         .route("/callback", get(callback).post(form_post))
         .route("/logout", post(logout))
+        .route("/logout/everywhere", post(logout_everywhere))
         .route("/logged-out", get(logged_out))
         .route("/style.css", get(style))
         .layer(DefaultBodyLimit::max(64 * 1024))
@@ -55,7 +56,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
 async fn home(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let person = cookie(&headers, SESSION).and_then(|cookie| app.sessions.person(cookie));
-    page(StatusCode::OK, pages::home(person.as_ref()))
+    let leads_to =
+        person.as_ref().and_then(|person| person.leave.as_ref()).map(|url| url.origin().ascii_serialization());
+    page_that_leads_to(StatusCode::OK, pages::home(person.as_ref()), leads_to.as_deref())
 }
 
 async fn style() -> Response {
@@ -121,9 +124,21 @@ async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, end(&app, &headers))]).into_response()
 }
 
-/// Front-Channel Logout §2: the provider's page loads this in a frame. The cookie comes along, since both are on one
-/// site here; an application on another would have to go by `sid`.
-async fn logged_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+/// RP-Initiated Logout §2: the id_token says who asks, and whose session it is about.
+async fn logout_everywhere(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let person = cookie(&headers, SESSION).and_then(|cookie| app.sessions.person(cookie));
+    let location = person.and_then(|person| person.leave).map_or_else(|| "/".to_owned(), Into::into);
+    (StatusCode::SEE_OTHER, [(LOCATION, location), (SET_COOKIE, end(&app, &headers))]).into_response()
+}
+
+/// Front-Channel Logout §2: the provider's page loads this in a frame. The cookie comes along only where both are on one
+/// site; on another, `sid` says which session it is.
+async fn logged_out(State(app): State<Arc<App>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    if let Ok(said) = Parameters::parse(&query.unwrap_or_default())
+        && let Some(sid) = said.get("sid")
+    {
+        app.sessions.log_out_of(sid);
+    }
     ([(CACHE_CONTROL, "no-store".to_owned()), (SET_COOKIE, end(&app, &headers))]).into_response()
 }
 
@@ -140,9 +155,20 @@ fn refuse(refusal: &Refusal) -> Response {
 }
 
 fn page(status: StatusCode, html: String) -> Response {
-    let policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    let headers =
-        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, policy), (CACHE_CONTROL, "no-store")];
+    page_that_leads_to(status, html, None)
+}
+
+/// A page whose forms lead to another origin by a redirect.
+fn page_that_leads_to(status: StatusCode, html: String, origin: Option<&str>) -> Response {
+    let origin = origin.map_or_else(String::new, |origin| format!(" {origin}"));
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; form-action 'self'{origin}; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (CONTENT_SECURITY_POLICY, policy),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
     (status, headers, html).into_response()
 }
 

@@ -78,6 +78,11 @@ impl Sessions {
     pub(crate) fn log_out(&self, cookie: &str) {
         lock(&self.people).remove(cookie);
     }
+
+    /// Logs out whoever is in this session of the provider. Who guesses one can do no more than that.
+    pub(crate) fn log_out_of(&self, sid: &str) {
+        lock(&self.people).retain(|_, person| person.sid.as_deref() != Some(sid));
+    }
 }
 
 /// The maps are whole between any two statements, so a panic elsewhere spoils nothing.

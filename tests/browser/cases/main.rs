@@ -7,6 +7,7 @@ mod consent;
 mod history;
 mod login;
 mod logout;
+mod logout_everywhere;
 mod oauth2_proxy;
 mod pages;
 mod parameters;

@@ -30,6 +30,17 @@ const ASK: &str = "
     iframe.src = frame;
     document.body.append(iframe);";
 
+/// Keeps a frame of the page, which asks every so often; what it is told stands in the title.
+const WATCH: &str = "
+    const [frame, message] = arguments;
+    const iframe = document.createElement('iframe');
+    window.onmessage = event => {
+        if (event.source === iframe.contentWindow && event.origin === new URL(frame).origin) { document.title = event.data; }
+    };
+    iframe.onload = () => setInterval(() => iframe.contentWindow.postMessage(message, new URL(frame).origin), 50);
+    iframe.src = frame;
+    document.body.append(iframe);";
+
 /// What an application that knows the browser state would be told, for client IDs of all lengths that a hash pads
 /// differently, by the browser's own SHA-256. Cookies know no ports, so that this page may read the issuer's here.
 const KNOW: &str = "
@@ -80,6 +91,18 @@ async fn session_state(alice: &Actor) -> Result<String> {
     state.with_context(|| format!("no session_state at {at}"))
 }
 
+async fn titled(alice: &Actor, expect: &str) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let title = alice.driver().title().await.context("ask for the title")?;
+        if title == expect {
+            return Ok(());
+        }
+        ensure!(started.elapsed() < Duration::from_secs(10), "the frame says {title:?}, and not {expect:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 async fn watched(alice: &Actor) -> Result<()> {
     offered(alice).await?;
     alice.sign_in().await?;
@@ -95,9 +118,20 @@ async fn watched(alice: &Actor) -> Result<()> {
     let answers = ask(alice, known.convert().context("its messages")?).await?;
     ensure!(answers.len() == 130 && answers.iter().all(|answer| answer == "unchanged"), "{answers:?}");
 
+    // The frame stays where it is while she logs out in another tab.
+    let driver = alice.driver();
+    let watching = driver.window().await?;
+    driver.execute(WATCH, vec![json!(alice.provider("/session/check")), message.clone()]).await.context("watch")?;
+    titled(alice, "unchanged").await?;
+    let other = driver.new_tab().await?;
+    driver.switch_to_window(other).await?;
     alice.open_provider(&format!("/session/end?client_id={CLIENT}")).await?;
     alice.click("form#logout button[value=leave]").await?;
     alice.see("#signed-out").await?;
+    driver.close_window().await?;
+    driver.switch_to_window(watching).await?;
+    titled(alice, "changed").await?;
+
     alice.open_app(PLAIN).await?;
     let answers = ask(alice, vec![message]).await?;
     ensure!(answers == ["changed"], "{answers:?}");
