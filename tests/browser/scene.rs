@@ -10,7 +10,7 @@ use xtask::cluster_stack::{self, ClusterStack};
 use xtask::quickstart::{self, Addresses};
 use xtask::running::Running;
 use xtask::stack::{self, Stack};
-use xtask::{paths, ports, tools};
+use xtask::{paths, ports, secrecy, tools};
 
 use crate::actor::Actor;
 use crate::chrome::{Chrome, JavaScript};
@@ -53,6 +53,10 @@ async fn play<S: Running>(name: &str, scene: Scene<S>, test: impl AsyncFnOnce(&A
         return Err(error.context(format!("{name} failed\n--- page {page}{shown}\n{}", scene.stack.logged())));
     }
     drop(actor);
+    let state = scene.folder.join("state");
+    if state.exists() {
+        secrecy::search(&scene.stack.logged(), &state)?;
+    }
     scene.chrome.quit().await
 }
 

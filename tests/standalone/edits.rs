@@ -160,6 +160,59 @@ fn t_p11_what_was_had_by_a_password_ends_with_it() {
     assert!(!refreshed(&provider) && agent.get(&url).unwrap().status == 200);
 }
 
+/// What a person and an application have rests on four things, each of which a manifest takes away.
+#[test]
+fn t_p11_all_ends_within_seconds_of_the_end_of_what_it_rests_on() {
+    type Edit = fn(&Provider);
+    let ends: [(&str, Edit); 4] = [
+        ("the person is disabled", |provider| {
+            edit(provider, "user.yaml", "\nspec:\n", "\nspec:\n  activation: Disabled\n");
+        }),
+        ("the person is deleted", |provider| fs::remove_file(provider.manifests().join("user.yaml")).unwrap()),
+        ("the application is deleted", |provider| {
+            fs::remove_file(provider.manifests().join("application.yaml")).unwrap();
+        }),
+        ("the policy is withdrawn", |provider| {
+            edit(
+                provider,
+                "provider.yaml",
+                "kubernetes.io/metadata.name: team-a",
+                "kubernetes.io/metadata.name: nobody",
+            );
+        }),
+    ];
+    for (what, end) in ends {
+        let provider = with_password_grant();
+        let (client, secret) = provider.credentials();
+        let post = |path: &str, pairs: &[(&str, &str)]| {
+            let client = [("client_id", client.as_str()), ("client_secret", secret.as_str())];
+            let form = Serializer::new(String::new()).extend_pairs(pairs).extend_pairs(client).finish();
+            let headers = [("content-type", "application/x-www-form-urlencoded")];
+            let answer = xtask::http::send(&provider.url(path), "POST", &headers, &form).unwrap();
+            (answer.status, serde_json::from_str::<Value>(&answer.body).unwrap_or_default())
+        };
+        let (_, tokens) = log_in(&provider, &alice().1);
+        let (access, refresh) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+        let mut agent = Agent::default();
+        let url = request(&provider, &provider.callback());
+        authorize(&mut agent, &url, &provider.callback());
+        let bearer = format!("Bearer {access}");
+        let me = || xtask::http::send(&provider.url("/me"), "GET", &[("authorization", &bearer)], "").unwrap().status;
+        let active = || post("/token/introspection", &[("token", access)]).1["active"] == true;
+        assert!(active() && me() == 200 && agent.get(&url).unwrap().status == 303, "{what}");
+        end(&provider);
+        let ((), took) = provider.soon(what, || (!active()).then_some(()));
+        assert!(took < Duration::from_secs(5), "{what}: {took:?}");
+        assert_eq!(me(), 401, "{what}");
+        let (status, _) = post("/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh)]);
+        assert!(matches!(status, 400 | 401), "{what}: {status}");
+        assert!(
+            matches!(agent.get(&url).unwrap().status, 200 | 400),
+            "{what}: a login page, or that there is no such client"
+        );
+    }
+}
+
 #[test]
 fn t_p11_a_disabled_person_is_logged_out_within_seconds() {
     let provider = Provider::start();

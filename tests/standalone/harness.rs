@@ -124,6 +124,15 @@ impl Provider {
     }
 }
 
+/// Whatever a test did, none of the secrets may stand in the log.
+impl Drop for Provider {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            xtask::secrecy::search(&self.log(), &self.state()).unwrap();
+        }
+    }
+}
+
 /// One value of a Secret manifest, whose `data` is Base64 or whose `stringData` is plain.
 pub(crate) fn demo_credentials(path: &Path, key: &str) -> Option<String> {
     use base64::Engine as _;

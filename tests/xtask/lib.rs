@@ -41,6 +41,7 @@ pub mod python;
 pub mod quickstart;
 pub mod running;
 pub mod sbom;
+pub mod secrecy;
 pub mod stack;
 pub mod steps;
 pub mod suite;
