@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod account;
+mod again;
 mod assertions;
 mod authorize;
 mod backchannel_logout;
