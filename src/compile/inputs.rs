@@ -6,7 +6,6 @@ use std::ops::Deref;
 use api::{ObjectKey, OidcApplication, OidcGroup, OidcProvider, OidcResource, OidcUser};
 use crypto::{KeyRing, PasswordHash, Secret, Seeds, ServerKeys};
 use oidc::ids::{LoginEpoch, Uid};
-use serde::{Deserialize, Serialize};
 
 use crate::names::Names;
 use crate::rotation::Rotations;
@@ -145,16 +144,6 @@ pub struct ProviderMaterial {
     pub server_keys: ServerKeys,
     /// What tokens are signed with.
     pub signing: KeyRing,
-}
-
-/// Which derivation a secret comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Epoch {
-    /// Generation of the seed.
-    pub generation: u32,
-    /// Rises by one with each rotation and never falls.
-    pub epoch: u64,
 }
 
 /// Inputs of which every source has delivered its first full list. A cluster that is listed by half looks just like one

@@ -54,9 +54,10 @@ use oidc::catalog::Catalog;
 use oidc::ids::Uid;
 
 pub use admit::{FieldError, FieldReason, Object, admit, admit_update};
-pub use inputs::{Epoch, Holdings, Inputs, Mode, ProviderMaterial, SecretInput, Synced, UserPassword};
+pub use inputs::{Holdings, Inputs, Mode, ProviderMaterial, SecretInput, Synced, UserPassword};
 pub use issuers::OwnIssuer;
 pub use reference::provider_key;
+pub use rotation::Epoch;
 pub use user::claims_digest;
 pub use verdict::{Diagnostic, Facts, ObjectRef, Verdict};
 

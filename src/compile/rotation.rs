@@ -17,7 +17,15 @@ use std::collections::BTreeMap;
 use api::{ClientAuthentication, ClientAuthenticationType, OidcApplicationSpec, SecretRotation, SecretSource};
 use serde::{Deserialize, Serialize};
 
-use crate::inputs::Epoch;
+/// Which derivation a secret comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Epoch {
+    /// Generation of the seed.
+    pub generation: u32,
+    /// Rises by one with each rotation and never falls.
+    pub epoch: u64,
+}
 
 /// Where the client secret of one client stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

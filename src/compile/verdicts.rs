@@ -9,9 +9,9 @@ use oidc::ids::{ClientId, Uid};
 
 use crate::application::{Application, Attached, Principal};
 use crate::compilation::World;
-use crate::inputs::{Epoch, Inputs, Mode};
+use crate::inputs::{Inputs, Mode};
 use crate::provider::Provider;
-use crate::rotation::{Rotation, Rotations};
+use crate::rotation::{Epoch, Rotation, Rotations};
 use crate::verdict::{
     AccountFacts, ApplicationFacts, Credentials, Diagnostic, Facts, GroupFacts, ObjectRef, ProviderFacts,
     ResourceFacts, SecretFacts, UserFacts, Verdict,

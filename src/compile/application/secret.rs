@@ -9,9 +9,9 @@ use oidc::uri::Issuer;
 use super::Principal;
 use crate::CredentialSecret;
 use crate::credentials::Values;
-use crate::inputs::{CLIENT_SECRET_INPUT_TYPE, Epoch, Inputs, Mode, SecretInput};
+use crate::inputs::{CLIENT_SECRET_INPUT_TYPE, Inputs, Mode, SecretInput};
 use crate::provider::Able;
-use crate::rotation::{Rotation, Rotations};
+use crate::rotation::{Epoch, Rotation, Rotations};
 use crate::verdict::Diagnostic;
 use api::ObjectKey;
 

@@ -6,9 +6,8 @@ use oidc::ids::{LoginEpoch, Subject as Sub, Username};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inputs::Epoch;
 use crate::logins::Logins;
-use crate::rotation::{Rotation, Rotations};
+use crate::rotation::{Epoch, Rotation, Rotations};
 
 const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$4bqBoMvMxTVmPuC1nQ5ZFA8vbXKO6Xqo6X9nU6pEDfM";
 

@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "the names of the checks say what they check")]
 
 use oidc::ids::{ClientId, Uid};
-use oidc::records::{ConsentRecord, SessionClient};
+use oidc::records::{CodeRecord, ConsentRecord, FamilyRecord, SessionClient};
 use oidc::scope::StandardScope;
 
 use super::{NOW, Parts as _, Subjected, assert_same, code, consent, family, permissions, session};
@@ -17,7 +17,24 @@ fn client() -> SessionClient {
     }
 }
 
-/// Whether anything of a grant of these is there.
+/// All that can be granted at once, in the first session.
+fn all_of<'a>(
+    consent: &'a ConsentRecord,
+    client: &'a SessionClient,
+    family: &'a FamilyRecord,
+    code: &'a CodeRecord,
+) -> Grant<'a> {
+    Grant {
+        session: Some(session(1).id),
+        rests_on: None,
+        consent: Some(consent),
+        client: Some(client),
+        family: Some(family),
+        code: Some(code),
+    }
+}
+
+/// Whether nothing of such a grant is there.
 async fn nothing_is_kept(store: &Subjected) -> bool {
     let ConsentRecord { issuer, user_uid, application_uid, .. } = consent("openid");
     matches!(store.find_code(code(1).id).await.unwrap(), CodeFacts::Unknown)
@@ -33,14 +50,7 @@ async fn nothing_is_kept(store: &Subjected) -> bool {
 pub async fn all_of_a_grant_is_written(store: Subjected) {
     store.open_session(&session(1), None).await.unwrap();
     let (consent, client, family, code) = (consent("openid email"), client(), family(2), code(1));
-    let grant = Grant {
-        session: Some(session(1).id),
-        rests_on: None,
-        consent: Some(&consent),
-        client: Some(&client),
-        family: Some(&family),
-        code: Some(&code),
-    };
+    let grant = all_of(&consent, &client, &family, &code);
     assert_eq!(store.grant(grant).await.unwrap(), Granted::Done);
     let CodeFacts::Live(kept) = store.find_code(code.id).await.unwrap() else { panic!() };
     assert_same(&kept, &code);
@@ -54,14 +64,7 @@ pub async fn nothing_is_granted_in_a_session_that_is_gone(store: Subjected) {
     store.open_session(&session(1), None).await.unwrap();
     store.end_session(session(1).id, NOW).await.unwrap();
     let (consent, client, family, code) = (consent("openid email"), client(), family(2), code(1));
-    let grant = Grant {
-        session: Some(session(1).id),
-        rests_on: None,
-        consent: Some(&consent),
-        client: Some(&client),
-        family: Some(&family),
-        code: Some(&code),
-    };
+    let grant = all_of(&consent, &client, &family, &code);
     assert_eq!(store.grant(grant).await.unwrap(), Granted::SessionGone);
     assert!(nothing_is_kept(&store).await);
 }
@@ -95,14 +98,7 @@ pub async fn of_a_grant_that_fails_nothing_is_written(store: Subjected) {
     store.open_session(&session(1), None).await.unwrap();
     let (consent, client, family, taken) = (consent("openid email"), client(), family(2), code(7));
     store.put_code(&taken).await.unwrap();
-    let grant = Grant {
-        session: Some(session(1).id),
-        rests_on: None,
-        consent: Some(&consent),
-        client: Some(&client),
-        family: Some(&family),
-        code: Some(&taken),
-    };
+    let grant = all_of(&consent, &client, &family, &taken);
     store.grant(grant).await.unwrap_err();
     assert!(nothing_is_kept(&store).await);
 }

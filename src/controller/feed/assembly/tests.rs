@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use compile::inputs::Epoch;
+use compile::Epoch;
 use compile::keys::{fresh_server_key, signing_data};
 use compile::record::{ClientParts, DedicatedIssuer, KnownPassword, Place, Record, Subject};
 use compile::rotation::{Rotation, Rotations};
