@@ -48,6 +48,11 @@ impl Logins {
         Self { epoch, password: hash.or(known.password.as_ref()).cloned(), disabled }
     }
 
+    /// Which of two is later: with one epoch, the one that knows that they were disabled, so that their return counts.
+    pub fn order(&self) -> (LoginEpoch, bool) {
+        (self.epoch, self.disabled)
+    }
+
     /// The last hash of their password.
     pub fn password(&self) -> Option<&PasswordHash> {
         self.password.as_ref()
@@ -63,6 +68,11 @@ impl Logins {
 }
 
 impl SealedLogins {
+    /// As [`Logins::order`].
+    pub fn order(&self) -> (LoginEpoch, bool) {
+        (self.epoch, self.disabled)
+    }
+
     /// What was kept; none where that cannot be read any more.
     pub fn open(&self, keys: &ServerKeys, aad: &[u8]) -> Option<Logins> {
         let Self { epoch, password, disabled } = self;

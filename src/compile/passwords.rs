@@ -49,7 +49,7 @@ struct Typed {
 impl Typed {
     fn hash(self) -> Result<PasswordHash, HashError> {
         let Self { password, before } = self;
-        match before.filter(|before| before.verify(&password)) {
+        match before.filter(|before| before.is_ours() && before.verify(&password)) {
             Some(before) => Ok(before),
             None => crypto::password::hash(&password),
         }
@@ -66,7 +66,7 @@ impl Passwords {
     /// What the Secret of a user with this content holds. A password is hashed from the next [`Passwords::poll`] on;
     /// until that is done, the answer is [`UserPassword::Pending`].
     ///
-    /// `before` is the last hash that a password of this Secret is known to have had: it is kept where it still fits, so that
+    /// `before` is the last hash that a password of this Secret is known to have had: it is kept where it was made here and still fits, so that
     /// a password that is hashed anew, after a restart, is not taken for another one.
     pub fn look_up(&mut self, key: &ObjectKey, data: &Data, before: Option<&PasswordHash>) -> UserPassword {
         let password = match read(data) {

@@ -266,7 +266,8 @@ impl<'w> Keeper<'w> {
 
     fn nobody(&self, world: &World, key: &ObjectKey, uid: &Uid) -> Option<(RecordId, Record)> {
         let id = self.user_id(uid);
-        let logins = world.records.get(&id)?.noted.logins.clone();
+        let record = &world.records.get(&id)?.record;
+        let logins = UserPayload::read(self.keys, record).ok().and_then(|payload| payload.sealed_logins().cloned());
         let payload = UserPayload::new(self.keys, &self.uid, uid, None, None, None, logins);
         Some((id, Record::new(self.keys, Subject::User, &self.uid, (key, uid), &payload)))
     }

@@ -107,9 +107,9 @@ impl Noted {
         Some(Rotations { own, accounts: self.account_secrets.clone(), spent: self.spent_epoch })
     }
 
-    /// The same, but for where the client secrets stand.
-    pub(crate) fn without_rotations(&self) -> Self {
-        Self { secrets: None, account_secrets: BTreeMap::new(), spent_epoch: 0, ..self.clone() }
+    /// The same, but for where the client secrets and the logins stand.
+    pub(crate) fn without_what_moves(&self) -> Self {
+        Self { secrets: None, account_secrets: BTreeMap::new(), spent_epoch: 0, logins: None, ..self.clone() }
     }
 
     /// Of a client: whether there are keys in it.

@@ -129,6 +129,12 @@ impl PasswordHash {
         &self.text
     }
 
+    /// Whether it was made by [`hash`], or might have been: a brought-along one may cost more, or look at a part of the
+    /// password only.
+    pub fn is_ours(&self) -> bool {
+        self.text.expose().starts_with(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$"))
+    }
+
     /// Whether this is the password. One of more than [`MAX_PASSWORD_OCTETS`] never is, and is not hashed.
     ///
     /// bcrypt looks at the first 72 octets only; that is how such hashes were made.

@@ -72,6 +72,10 @@ fn a_password_is_hashed_once_per_change() {
     };
     assert_eq!(&hashed_anew(Some(&hash), b"correct horse"), hash.as_secret_str().expose());
     assert_ne!(&hashed_anew(None, b"correct horse"), hash.as_secret_str().expose(), "salts are random");
+    let brought = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+    let brought = PasswordHash::parse(brought).unwrap();
+    let made = PasswordHash::parse(&hashed_anew(Some(&brought), b"correct horse")).unwrap();
+    assert!(!brought.is_ours() && made.is_ours(), "a weak one that was brought along does not stay");
     let other = hashed_anew(Some(&hash), b"battery staple");
     assert!(PasswordHash::parse(&other).unwrap().verify(&Secret::new("battery staple".to_owned())));
     let second = secret(&[("password", b"battery staple")]);

@@ -108,6 +108,11 @@ impl UserPayload {
         logins.seal(keys, &logins_aad(provider, user))
     }
 
+    /// The same, as it stands there.
+    pub fn sealed_logins(&self) -> Option<&SealedLogins> {
+        self.logins.as_ref()
+    }
+
     /// Under which of their logins they stand; none where that cannot be read.
     pub fn logins(&self, keys: &ServerKeys, record: &Record) -> Option<Logins> {
         self.logins.as_ref()?.open(keys, &logins_aad(&record.provider, &record.source_uid))

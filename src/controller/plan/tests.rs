@@ -1,5 +1,6 @@
 //! The plan against an API server in memory: what it ends in, and what it never does on the way.
 
+mod logins;
 mod rotation;
 mod simulation;
 

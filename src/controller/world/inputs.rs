@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{ObjectKey, OidcApplication, OidcProvider, OidcUser};
 use compile::inputs::{Holdings, SecretInput, UserPassword};
-use compile::logins::Logins;
+use compile::logins::{Logins, SealedLogins};
 use compile::names::{Name, Names};
 use compile::record::{ClaimsAt, KnownPassword, Record, UserPayload};
-use compile::{Compiled, Synced};
-use crypto::PasswordHash;
-use oidc::ids::{LoginEpoch, Uid};
+use compile::{Compiled, Inputs, Synced};
+use crypto::{PasswordHash, ServerKeys};
+use oidc::ids::Uid;
 
-use super::{Access, World};
+use super::{Access, RecordId, World};
 use crate::observed::ObservedRecord;
 
 impl World {
@@ -192,32 +192,33 @@ impl World {
         Some(ClaimsAt { digest: compile::claims_digest(&object.spec), updated_at })
     }
 
-    /// Another process may lead from now on, or has led: what is remembered may be older than what is recorded.
+    /// Another process may lead from now on, or has led: what is remembered may be older than what is recorded, and what
+    /// was hashed here another hash than the recorded one.
     pub(crate) fn forget_logins(&mut self) {
         self.logins.clear();
+        self.introduced.clear();
     }
 
-    /// Remembers under which of their logins users stand, where that is not in memory yet: the record says it.
+    /// Remembers under which of their logins users stand, where a record knows that better.
     fn recall_logins(&mut self) {
         let mut known = std::mem::take(&mut self.logins);
         let uids: BTreeSet<Uid> =
             self.inputs.users.values().filter_map(|user| user.metadata.uid.clone().map(Uid::new)).collect();
         known.retain(|uid, _| uids.contains(uid));
         for uid in uids {
-            if known.contains_key(&uid) {
-                continue;
-            }
-            let records = self.records_of.get(&uid).into_iter().flatten().filter_map(|id| self.records.get(id));
-            // Whoever could write a record without a MAC could otherwise say that nothing has ended.
-            let recorded = records.filter_map(|found| {
-                self.inputs.materials.values().find_map(|material| {
-                    let payload = UserPayload::read(&material.server_keys, &found.record).ok()?;
-                    payload.logins(&material.server_keys, &found.record)
-                })
-            });
-            // The record of a provider that cannot be written may be behind.
-            if let Some(recorded) = recorded.max_by_key(|logins| logins.epoch) {
-                known.insert(uid, recorded);
+            // The record of a provider that cannot be written may be behind; one that another process wrote may be ahead.
+            for id in self.records_of.get(&uid).into_iter().flatten() {
+                let order = known.get(&uid).map(Logins::order);
+                let is_later = |found: &&ObservedRecord| {
+                    let noted = found.noted.logins.as_ref().map(SealedLogins::order);
+                    noted.is_some() && noted > order
+                };
+                let found = self.records.get(id).filter(is_later);
+                let opened = found.and_then(|found| {
+                    let (keys, payload) = open_user(&self.inputs, id, found)?;
+                    payload.logins(keys, &found.record)
+                });
+                known.extend(opened.map(|logins| (uid.clone(), logins)));
             }
         }
         self.logins = known;
@@ -229,10 +230,8 @@ impl World {
         for (key, object) in &self.inputs.users {
             let Some(uid) = object.metadata.uid.clone().map(Uid::new) else { continue };
             let known = self.logins.get(&uid);
-            if known.is_none()
-                && let Some(epoch) = self.unread_epoch(&uid)
-            {
-                epochs.insert(uid, epoch);
+            // Nothing is decided before what stands in the records can be read.
+            if known.is_none() && self.is_keyless(&key.namespace) {
                 continue;
             }
             let advanced = Logins::advance(known, object.spec.activation, self.hash(key, object), now);
@@ -243,17 +242,9 @@ impl World {
         self.logins = logins;
     }
 
-    /// What stands in a record that cannot be read yet, for want of the key that it was made with: nothing is decided
-    /// before it can.
-    fn unread_epoch(&self, uid: &Uid) -> Option<LoginEpoch> {
-        let records = self.records_of.get(uid)?.iter().filter_map(|id| self.records.get(id));
-        let keyless = |provider: &Uid| {
-            let named =
-                |(_, object): &(&ObjectKey, &OidcProvider)| object.metadata.uid.as_deref() == Some(provider.as_str());
-            self.inputs.providers.iter().find(named).is_some_and(|(key, _)| !self.inputs.materials.contains_key(key))
-        };
-        let unread = records.filter(|found| keyless(&found.record.provider));
-        unread.filter_map(|found| Some(found.noted.logins.as_ref()?.epoch)).max()
+    /// Whether no provider of a namespace has its keys: then none of its records can be read, and none is written.
+    fn is_keyless(&self, namespace: &str) -> bool {
+        !self.inputs.materials.keys().any(|provider| provider.namespace == namespace)
     }
 
     /// The hash of a user's password, disabled or not.
@@ -285,7 +276,13 @@ impl World {
             })
             .collect();
         for (key, secret) in &*password_secrets {
-            let found = passwords.look_up(key, &secret.data, before.get(key).copied());
+            // What it was hashed to before stands in a record that cannot be read yet.
+            let keyless = !inputs.materials.keys().any(|provider| provider.namespace == key.namespace);
+            let found = if keyless {
+                compile::passwords::without_hashing(&secret.data)
+            } else {
+                passwords.look_up(key, &secret.data, before.get(key).copied())
+            };
             inputs.secrets.insert(key.clone(), SecretInput::UserPassword(found));
         }
     }
@@ -311,19 +308,29 @@ impl World {
                 else {
                     continue;
                 };
-                // Whoever could write a record without a MAC could otherwise choose a password.
-                let hash = inputs.materials.values().find_map(|material| {
-                    let payload = UserPayload::read(&material.server_keys, &record.record).ok()?;
-                    payload.password(&material.server_keys, &record.record).ok()?
-                });
+                let hash = open_user(inputs, id, record)
+                    .and_then(|(keys, payload)| payload.password(keys, &record.record).ok()?);
                 if let Some(hash) = hash {
                     passwords.remember(&secret_key, &secret.data, hash);
                     break;
                 }
             }
         }
-        if !inputs.materials.is_empty() {
-            introduced.extend(password_secrets.iter().map(|(key, secret)| (key.clone(), secret.version)));
-        }
+        let has_keys = |key: &ObjectKey| inputs.materials.keys().any(|provider| provider.namespace == key.namespace);
+        let readable = password_secrets.iter().filter(|(key, _)| has_keys(key));
+        introduced.extend(readable.map(|(key, secret)| (key.clone(), secret.version)));
     }
+}
+
+/// Reads the record of a person with the keys of its own provider, and no others: whoever could write a record that is
+/// believed could choose a password, or say that nothing has ended.
+fn open_user<'w>(inputs: &'w Inputs, id: &RecordId, found: &ObservedRecord) -> Option<(&'w ServerKeys, UserPayload)> {
+    let Record { provider, source, .. } = &found.record;
+    let own = |(key, object): &(&ObjectKey, &OidcProvider)| {
+        object.metadata.uid.as_deref() == Some(provider.as_str())
+            && [&id.key.namespace, &source.namespace].into_iter().all(|namespace| *namespace == key.namespace)
+    };
+    let (key, _) = inputs.providers.iter().find(own)?;
+    let keys = &inputs.materials.get(key)?.server_keys;
+    Some((keys, UserPayload::read(keys, &found.record).ok()?))
 }

@@ -138,11 +138,15 @@ impl World {
         let mut objects: std::collections::BTreeSet<_> = self.source_of(&id).into_iter().collect();
         let uid = record.record.source_uid.clone();
         let rotations = record.noted.rotations();
-        let assumed = rotations.is_none_or(|rotations| self.inputs.rotations.get(&uid) == Some(&rotations));
+        let logins = record.noted.logins.as_ref();
+        let assumed = rotations.is_none_or(|rotations| self.inputs.rotations.get(&uid) == Some(&rotations))
+            && logins.is_none_or(|logins| self.logins.get(&uid).is_some_and(|known| known.order() == logins.order()));
         // What the last compilation assumed is no news.
         let expected = before.as_ref() == Some(&record.noted)
             || assumed
-                && before.as_ref().is_some_and(|before| before.without_rotations() == record.noted.without_rotations())
+                && before
+                    .as_ref()
+                    .is_some_and(|before| before.without_what_moves() == record.noted.without_what_moves())
             || before.is_none()
                 && assumed
                 && record
@@ -150,11 +154,6 @@ impl World {
                     .claims
                     .as_ref()
                     .is_none_or(|claims| self.inputs.claims_changed.get(&uid) == Some(&claims.updated_at))
-                && record
-                    .noted
-                    .logins
-                    .as_ref()
-                    .is_none_or(|logins| self.logins.get(&uid).is_some_and(|known| known.epoch == logins.epoch))
                 && !record.noted.has_keys()
                 && record.noted.names().all(|name| !self.is_given_up(name));
         self.forget_record(&id);

@@ -269,6 +269,8 @@ async fn over(inside: &Inside) -> Result<()> {
 
 /// For how long a verifier keeps the JWKS, and how often a client reads its Secret again.
 const JWKS_SECONDS: u64 = 1;
+/// Longer than a copy of the JWKS is kept by what a busy machine needs to bring a key to every server.
+const PRE_PUBLISH_SECONDS: u64 = 6;
 const REREAD: Duration = Duration::from_millis(500);
 
 /// A client and the API that it calls, at all servers in turn: it reads its Secret now and then, as a program does that
@@ -351,7 +353,7 @@ async fn f22_f19_nobody_is_refused_while_keys_and_secrets_rotate_under_load() ->
     let (scene, servers, _controller) = three_servers("rotation-load").await?;
     let signing = |trigger: &str| {
         json!({"signing": {
-            "jwksMaxAgeSeconds": JWKS_SECONDS, "prePublishSeconds": 2, "retireSeconds": 3600, "trigger": trigger,
+            "jwksMaxAgeSeconds": JWKS_SECONDS, "prePublishSeconds": PRE_PUBLISH_SECONDS, "retireSeconds": 3600, "trigger": trigger,
         }})
     };
     patch(&scene, Kind::OidcProvider, "default", signing("")).await?;
@@ -374,11 +376,15 @@ async fn f22_f19_nobody_is_refused_while_keys_and_secrets_rotate_under_load() ->
         .collect::<Result<_>>()?;
     for round in ["a", "b", "c"] {
         let before = credentials(&scene.admin, &scene.tenant, "billing.worker").await?;
+        let begun = Instant::now();
         patch(&scene, Kind::OidcProvider, "default", signing(round)).await?;
         patch(&scene, APPLICATION, "billing", billing("", round)).await?;
         another(&scene, "billing.worker", &before).await?;
         tokio::time::sleep(Duration::from_secs(OVERLAP)).await;
         forgotten(&scene, &servers, &before).await?;
+        // The new key signs before the next one takes its place.
+        let signs = Duration::from_secs(PRE_PUBLISH_SECONDS + 2);
+        tokio::time::sleep(signs.saturating_sub(begun.elapsed())).await;
     }
     tokio::time::sleep(REREAD * 2).await;
     stop.store(true, Ordering::Relaxed);

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use api::{Kind, ObjectKey, OidcApplication, OidcProvider, OidcResource, Reason, RecordKind};
+use api::{Kind, ObjectKey, OidcApplication, OidcProvider, OidcResource, OidcUser, Reason, RecordKind};
 use compile::credentials::APPLICATION_UID_LABEL;
 use compile::inputs::CLIENT_CREDENTIALS_TYPE;
 use compile::keys::{fresh_seed, fresh_server_key, signing_data};
 use compile::passwords::Passwords;
-use compile::record::{ClientPayload, Record};
+use compile::record::{ClientPayload, Record, Subject, UserPayload};
 use compile::{Diagnostic, ObjectRef};
-use crypto::{Algorithm, KeyState, PasswordPool, RingKey, Secret, SigningKey};
+use crypto::{Algorithm, KeyState, PasswordPool, RingKey, Secret, ServerKeys, SigningKey};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::Patch;
 use oidc::acknowledge::{Acknowledgement, Loaded};
@@ -309,8 +309,46 @@ impl Simulation {
         self.desired.remember_callers(&before, &self.world);
     }
 
+    /// Somebody applies alice, who may log in or not.
+    pub(super) fn person(&mut self, activation: &str) {
+        let user: OidcUser = serde_json::from_value(json!({
+            "apiVersion": "portcullis.dev/v1alpha1", "kind": "OidcUser",
+            "metadata": {"name": "alice", "namespace": HOME, "uid": "alice-uid", "generation": 1},
+            "spec": {"activation": activation},
+        }))
+        .unwrap();
+        self.seen(What::Kind(Kind::OidcUser), ObjectKey::new(HOME, "alice"), Item::User(Ok(Box::new(user))));
+        self.recompile();
+    }
+
+    /// Under which of her logins alice stands.
+    pub(super) fn epoch(&self) -> i64 {
+        self.world.inputs.login_epochs["alice-uid"].number()
+    }
+
+    /// A record of alice's appears, written by another controller, or by somebody who has no key.
+    pub(super) fn recorded(&mut self, epoch: i64, disabled: bool, authentic: bool) {
+        let keys = if authentic {
+            self.world.inputs.materials[&ObjectKey::new(HOME, "default")].server_keys.clone()
+        } else {
+            let current =
+                self.world.inputs.materials[&ObjectKey::new(HOME, "default")].server_keys.current_id().to_owned();
+            ServerKeys::new([(current.clone(), Secret::new([9; 32]))].into(), current).unwrap()
+        };
+        let (provider, alice) = (Uid::new(PROVIDER), Uid::new("alice-uid"));
+        let logins = serde_json::from_value(json!({"epoch": epoch, "disabled": disabled})).unwrap();
+        let payload = UserPayload::new(&keys, &provider, &alice, None, None, None, Some(logins));
+        let source = ObjectKey::new(HOME, "alice");
+        let record = Record::new(&keys, Subject::User, &provider, (&source, &alice), &payload);
+        let observed = ObservedRecord::new(Some("record-alice".to_owned()), self.version + 1, record);
+        let id = ObjectKey::new(HOME, format!("{alice}.{provider}"));
+        self.seen(What::Records(RecordKind::OidcUserRecord), id, Item::Record(Box::new(observed)));
+        self.recompile();
+    }
+
     /// Another controller takes over: it remembers nothing.
     pub(super) fn restart(&mut self) {
+        self.world.forget_logins();
         self.memories.clear();
         self.replicas = Replicas::default();
         self.replicas.set(self.endpoints.clone(), self.now);
