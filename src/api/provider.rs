@@ -139,7 +139,8 @@ pub struct Signing {
     pub trigger: Trigger,
 
     /// Key IDs to take out of the JWKS at once, such as those of a leaked key. Tokens that
-    /// they signed become invalid.
+    /// they signed become invalid. Where none is left to sign with, nothing is issued until
+    /// the next was published for prePublishSeconds: shorten that in the same edit.
     #[serde(rename = "revokedKeyIDs", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic", "x-kubernetes-validations" = unique()))]
     pub revoked_key_ids: Vec<KeyId>,

@@ -1,8 +1,10 @@
 //! Edits of manifests are served within a second, and a mistake hurts only what it stands in.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
+use base64::Engine as _;
 use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
@@ -158,6 +160,55 @@ fn t_p11_what_was_had_by_a_password_ends_with_it() {
     let provider = restart(provider);
     provider.soon("the hash", || (log_in(&provider, NEW).0 == 200).then_some(()));
     assert!(!refreshed(&provider) && agent.get(&url).unwrap().status == 200);
+}
+
+/// The key IDs of the JWKS, by algorithm.
+fn published(provider: &Provider, algorithm: &str) -> BTreeSet<String> {
+    let Ok(answer) = xtask::http::get(&provider.url("/.well-known/jwks.json")) else { return BTreeSet::new() };
+    let jwks: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    let keys = jwks["keys"].as_array().into_iter().flatten();
+    let keys = keys.filter(|key| key["alg"] == algorithm);
+    keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The key that signs access tokens now, and one of them.
+fn signed(provider: &Provider) -> Option<(String, String)> {
+    let (_, tokens) = log_in(provider, &alice().1);
+    let token = tokens["access_token"].as_str()?.to_owned();
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').next()?).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    Some((header["kid"].as_str()?.to_owned(), token))
+}
+
+#[test]
+fn t_p46_a_key_is_replaced_by_a_trigger_and_taken_away_by_its_id() {
+    let provider = with_password_grant();
+    let me = |token: &str| {
+        let bearer = format!("Bearer {token}");
+        xtask::http::send(&provider.url("/me"), "GET", &[("authorization", &bearer)], "").unwrap().status
+    };
+    edit(&provider, "provider.yaml", "\nspec:\n", "\nspec:\n  signing: {jwksMaxAgeSeconds: 1, prePublishSeconds: 1}\n");
+    let (first, old) = signed(&provider).unwrap();
+    assert!(published(&provider, "RS256").contains(&first) && me(&old) == 200);
+
+    edit(&provider, "provider.yaml", "prePublishSeconds: 1}", "prePublishSeconds: 1, trigger: now}");
+    let ((second, new), _) = provider.soon("the next key", || signed(&provider).filter(|(kid, _)| *kid != first));
+    assert_eq!(
+        published(&provider, "RS256"),
+        [first.clone(), second.clone()].into(),
+        "the one before is still published"
+    );
+    assert!(me(&old) == 200 && me(&new) == 200, "what it signed is still good");
+
+    edit(&provider, "provider.yaml", "trigger: now}", &format!("trigger: now, revokedKeyIDs: [{first}]}}"));
+    provider.soon("its end", || (published(&provider, "RS256") == [second.clone()].into()).then_some(()));
+    assert!(me(&old) == 401 && me(&new) == 200, "what a leaked key has signed is worth nothing");
+
+    // The only one that signs: the next has to be published first.
+    edit(&provider, "provider.yaml", &format!("[{first}]"), &format!("[{first}, {second}]"));
+    let ((third, newest), _) = provider.soon("another", || signed(&provider).filter(|(kid, _)| *kid != second));
+    assert_eq!(published(&provider, "RS256"), [third].into());
+    assert!(me(&new) == 401 && me(&newest) == 200);
 }
 
 /// What a person and an application have rests on four things, each of which a manifest takes away.

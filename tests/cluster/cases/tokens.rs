@@ -96,9 +96,8 @@ async fn scene(name: &str) -> Result<(Scene<'static>, Server, cluster::programs:
     Ok((scene, server, controller))
 }
 
-#[tokio::test]
-async fn t_p11_what_a_person_was_issued_ends_within_seconds_of_their_being_disabled() -> Result<()> {
-    let (scene, server, _controller) = scene("persons-tokens").await?;
+/// Alice with her password, and an application that she may use. Answers the Secret with the password.
+async fn people_and_portal(scene: &Scene<'_>) -> Result<Secret> {
     let password: Secret = serde_json::from_value(json!({
         "metadata": {"name": "alice-password"}, "type": "portcullis.dev/user-password",
         "stringData": {"password": PASSWORD},
@@ -116,9 +115,44 @@ async fn t_p11_what_a_person_was_issued_ends_within_seconds_of_their_being_disab
     scene.create(Kind::OidcApplication, "portal", &spec).await?;
     scene.ready(Kind::OidcUser, "alice").await?;
     scene.ready(Kind::OidcApplication, "portal").await?;
+    Ok(password)
+}
+
+const LOG_IN: [(&str, &str); 4] =
+    [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD), ("scope", "openid offline_access")];
+
+#[tokio::test]
+async fn t_p11_a_withdrawn_policy_and_a_deleted_person_end_what_rests_on_them() -> Result<()> {
+    let (scene, server, _controller) = scene("withdrawn-tokens").await?;
+    people_and_portal(&scene).await?;
     let portal = Caller::new(&scene, &server, "portal").await?;
-    let log_in =
-        [("grant_type", "password"), ("username", "alice"), ("password", PASSWORD), ("scope", "openid offline_access")];
+    let tokens = portal.post("/token", &LOG_IN)?;
+    let access = text(&tokens, "access_token")?;
+    assert!(portal.is_active(access)? && portal.me(access)? == 200);
+    let provider = scene.objects(Kind::OidcProvider).get("default").await?;
+    let policies = provider.data["spec"]["applicationPolicies"].clone();
+    patch(&scene, Kind::OidcProvider, "default", json!({"applicationPolicies": []})).await?;
+    within(&scene, "the policy ends refresh", || Ok(portal.refresh(&tokens)?["error"] == "invalid_client")).await?;
+    assert_eq!((portal.is_active(access)?, portal.me(access)?), (false, 401));
+    patch(&scene, Kind::OidcProvider, "default", json!({"applicationPolicies": policies})).await?;
+    within(&scene, "the policy is back", || Ok(portal.post("/token", &LOG_IN)?.get("error").is_none())).await?;
+
+    let tokens = portal.post("/token", &LOG_IN)?;
+    let access = text(&tokens, "access_token")?;
+    scene.objects(Kind::OidcUser).delete("alice", &DeleteParams::default()).await?;
+    within(&scene, "her end ends refresh", || Ok(portal.refresh(&tokens)?["error"] == "invalid_grant")).await?;
+    assert_eq!((portal.is_active(access)?, portal.me(access)?), (false, 401));
+    assert_eq!(portal.post("/token", &LOG_IN)?["error"], "invalid_grant");
+    Ok(())
+}
+
+#[tokio::test]
+async fn t_p11_what_a_person_was_issued_ends_within_seconds_of_their_being_disabled() -> Result<()> {
+    let (scene, server, _controller) = scene("persons-tokens").await?;
+    let password = people_and_portal(&scene).await?;
+    let secrets: Api<Secret> = Api::namespaced(scene.admin.clone(), &scene.provider);
+    let portal = Caller::new(&scene, &server, "portal").await?;
+    let log_in = LOG_IN;
     let tokens = portal.post("/token", &log_in)?;
     let access = text(&tokens, "access_token")?;
     assert!(portal.is_active(access)?);
