@@ -5,7 +5,7 @@
 
 mod process;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,12 +18,12 @@ use api::Kind;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use url::Url;
 use xtask::http::{self, Response};
-use xtask::{binaries, ports};
+use xtask::{binaries, ports, secrecy};
 
 pub use self::process::Program;
 use crate::objects::{self, manifest};
@@ -47,6 +47,23 @@ pub struct Scene<'c> {
     served: AtomicBool,
     binary: PathBuf,
     logs: Mutex<Vec<PathBuf>>,
+    /// What none of the logs may hold: the secrets that were read here, and the provider's own.
+    secrets: Mutex<BTreeSet<String>>,
+}
+
+/// Whatever a test did, no program may have logged a secret.
+impl Drop for Scene<'_> {
+    fn drop(&mut self) {
+        let (Ok(logs), Ok(secrets)) = (self.logs.lock(), self.secrets.lock()) else { return };
+        if std::thread::panicking() {
+            return;
+        }
+        for path in logs.iter() {
+            let log = std::fs::read_to_string(path).unwrap_or_default();
+            let logged = secrets.iter().any(|secret| log.contains(secret.as_str()));
+            assert!(!logged, "{} holds a secret", path.display());
+        }
+    }
 }
 
 impl std::fmt::Debug for Scene<'_> {
@@ -83,9 +100,10 @@ impl<'c> Scene<'c> {
         let provider = cluster.namespace(&format!("{name}-identity"), NamespaceKind::Provider).await?;
         let tenant = cluster.namespace(&format!("{name}-apps"), NamespaceKind::Tenant).await?;
         let admin = cluster.client(&Role::ClusterAdmin).await?;
-        let (issuer, binary, logs) = (ports::free()?, binary.to_path_buf(), Mutex::default());
+        let (issuer, binary) = (ports::free()?, binary.to_path_buf());
+        let (logs, secrets) = (Mutex::default(), Mutex::default());
         let served = AtomicBool::new(false);
-        let scene = Self { cluster, admin, provider, tenant, issuer, served, binary, logs };
+        let scene = Self { cluster, admin, provider, tenant, issuer, served, binary, logs, secrets };
         role::permit_secrets(&scene.admin, &scene.tenant).await?;
         let policy = json!({"name": "all", "namespaces": {"type": "All"}, "loopbackRedirects": "AddressOnly"});
         let spec = json!({"issuer": format!("http://{issuer}/oidc"), "applicationPolicies": [policy]});
@@ -178,6 +196,13 @@ impl<'c> Scene<'c> {
         let secrets: Api<Secret> = Api::namespaced(self.admin.clone(), &self.tenant);
         let secret = secrets.get_opt(&format!("{application}-oidc")).await.context("get a Secret")?;
         let data = secret.map(|secret| secret.data.unwrap_or_default());
+        let own: Api<Secret> = Api::namespaced(self.admin.clone(), &self.provider);
+        let own = own.list(&ListParams::default()).await.context("list the provider's Secrets")?;
+        let own = own.items.into_iter().flat_map(|secret| secret.data.unwrap_or_default().into_values());
+        let told = data.iter().flatten().filter(|(key, _)| key.contains("SECRET")).map(|(_, value)| value.clone());
+        if let Ok(mut secrets) = self.secrets.lock() {
+            secrets.extend(own.chain(told).flat_map(|value| secrecy::forms(&value.0)));
+        }
         Ok(data.map(|data| {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             data.into_iter().map(|(key, value)| (key, text(&value.0))).collect()

@@ -45,23 +45,31 @@ fn secrets(state: &Path) -> Result<BTreeSet<String>> {
     Ok(secrets)
 }
 
+/// The forms in which a secret of these octets may be written down: as it is, in Base64, in hexadecimal digits; and what
+/// is private of a JWK. Short ones are left out.
+pub fn forms(octets: &[u8]) -> BTreeSet<String> {
+    let mut hex = String::new();
+    // Writing to a string cannot fail.
+    for octet in octets {
+        write!(hex, "{octet:02x}").unwrap_or_default();
+    }
+    let mut forms = BTreeSet::from([STANDARD.encode(octets), URL_SAFE_NO_PAD.encode(octets), hex]);
+    forms.extend(std::str::from_utf8(octets).ok().map(str::to_owned));
+    if let Ok(key) = serde_json::from_slice::<Value>(octets) {
+        let jwk = key.get("jwk").unwrap_or(&key);
+        forms.extend(PRIVATE.iter().filter_map(|member| jwk.get(*member)?.as_str().map(str::to_owned)));
+    }
+    forms.retain(|form| form.len() >= SHORTEST);
+    forms
+}
+
 fn of_manifest(manifest: &Value, secrets: &mut BTreeSet<String>) {
     let values = |member: &str| manifest.get(member).and_then(Value::as_object).into_iter().flatten();
     for (_, value) in values("data") {
         let Some(text) = value.as_str() else { continue };
         secrets.insert(text.to_owned());
         let Ok(octets) = STANDARD.decode(text) else { continue };
-        secrets.insert(URL_SAFE_NO_PAD.encode(&octets));
-        let mut hex = String::new();
-        // Writing to a string cannot fail.
-        for octet in &octets {
-            write!(hex, "{octet:02x}").unwrap_or_default();
-        }
-        secrets.insert(hex);
-        if let Ok(key) = serde_json::from_slice::<Value>(&octets) {
-            let jwk = key.get("jwk").unwrap_or(&key);
-            secrets.extend(PRIVATE.iter().filter_map(|member| jwk.get(*member)?.as_str().map(str::to_owned)));
-        }
+        secrets.extend(forms(&octets));
     }
     // What an application is told besides is no secret: addresses, and its client ID.
     let told = values("stringData").filter(|(name, _)| name.contains("SECRET") || name.contains("KEY"));
